@@ -1,0 +1,101 @@
+/* object: Kubernetes objects as data: identity, sets, what is known of kinds, normalization, digest.
+ *
+ * An object is an immutable tree plus its identity and the place that it comes from. Sets keep the
+ * order of insertion, with a hash index beside it. Facts about kinds (scope, list keys, patch
+ * strategies) are tables made from Kubernetes 1.36; a target that knows better hands its own scope
+ * function in. */
+#pragma once
+#include "leeboard/node.h"
+
+/* group/Kind/namespace/name; core group and cluster scope are empty (design.md section 7). */
+typedef struct obj_id {
+	str group, kind, ns, name;
+} obj_id;
+bool obj_id_eq(obj_id a, obj_id b);
+int obj_id_cmp(obj_id a, obj_id b); /* group, kind, ns, name, bytewise */
+uint64_t obj_id_hash(obj_id id);
+obj_id obj_id_dup(struct arena *a, obj_id id);
+str obj_id_text(struct arena *a, obj_id id);  /* "apps/Deployment/shop/web" */
+str obj_id_label(struct arena *a, obj_id id); /* for people: "Deployment shop/web", "Namespace shop" */
+bool obj_id_parse(str s, obj_id *ret);        /* of obj_id_text; borrows s */
+/* "deploy/web", "deployments.apps/web", "Deployment/shop/web": kind word, optional group, name, as
+ * kubectl; false when it is none. kind is lower case as written; obj_kind_matches compares. */
+struct obj_ref {
+	str kind, group, ns, name; /* group, ns empty: not said */
+};
+bool obj_ref_parse(str s, struct obj_ref *ret);
+bool obj_ref_matches(const struct obj_ref *r, obj_id id); /* short names, plurals, any case */
+
+struct object {
+	obj_id id;
+	str version;             /* of apiVersion */
+	const struct node *root; /* a map with apiVersion, kind, metadata.name */
+	loc at;                  /* where the object starts in Git */
+};
+/* The parts of apiVersion. */
+void obj_api_version(str api_version, str *group, str *version);
+/* Identity of a tree; missing or wrong apiVersion, kind, metadata.name(space) are errors with
+ * places. */
+MUST_CHECK struct err *obj_from_node(struct arena *a, const struct node *root, struct object *ret);
+str obj_annotation(const struct object *o, str key); /* STR_NONE: absent */
+str obj_label(const struct object *o, str key);
+
+struct obj_set {
+	struct object *p;
+	size_t n, cap;
+	uint32_t *index; /* private */
+	size_t index_cap;
+};
+struct obj_set *obj_set_new(struct arena *a);
+/* Index of the new member, or ERR_DUPLICATE naming both places. */
+MUST_CHECK struct err *obj_set_add(struct arena *a, struct obj_set *s, struct object o);
+const struct object *obj_set_get(const struct obj_set *s, obj_id id); /* NULL: not in it */
+size_t obj_set_find(const struct obj_set *s, obj_id id);              /* SIZE_MAX: not in it */
+
+/* ------------------------------------------------------------------ facts about kinds */
+
+enum obj_scope { OBJ_SCOPE_UNKNOWN, OBJ_NAMESPACED, OBJ_CLUSTER };
+enum obj_scope obj_scope_builtin(str group, str kind);
+typedef enum obj_scope (*obj_scope_fn)(void *arg, str group, str version, str kind);
+
+/* How a list (or map) field behaves, of the field at `path` below the root of apiVersion/Kind.
+ * A path is field names and "[]" for a list element and "{}" for a map value, as in
+ * "spec.template.spec.containers[].ports". */
+enum obj_strategy {
+	OBJ_REPLACE = 0,
+	OBJ_MERGE = 1,
+	OBJ_RETAIN_KEYS = 2,
+	OBJ_MERGE_RETAIN = 3
+};
+struct obj_schema; /* cursor into the tables: one node of a kind's schema */
+/* NULL: nothing is known of the kind. Borrowed, const tables. */
+const struct obj_schema *obj_schema_of(str api_version, str kind);
+const struct obj_schema *obj_schema_field(const struct obj_schema *s, str name); /* NULL s is fine */
+const struct obj_schema *obj_schema_item(const struct obj_schema *s);            /* list or map value */
+enum obj_strategy obj_schema_strategy(const struct obj_schema *s);
+str obj_schema_merge_key(const struct obj_schema *s);  /* strategic merge; empty: a list of scalars */
+
+/* ------------------------------------------------------------------ normalization and digest */
+
+struct obj_norm {
+	obj_scope_fn scope; /* NULL: the built-in table; unknown kinds keep what they have */
+	void *scope_arg;
+	str default_namespace; /* for namespaced objects that name none; empty: "default" */
+};
+/* One object in the form that is hashed, compared and applied (spec/sync.md b); the rules are rows of
+ * a table in normalize.c. List kinds are expanded: appends one or more objects. Errors have places:
+ * null in a string map, non-string Secret value, ... all of one object at once. */
+MUST_CHECK struct err *obj_normalize(struct arena *a, const struct obj_norm *how,
+				     const struct node *root, struct obj_set *ret);
+/* BLAKE2b-256 keyed with key (32 bytes), tag "leeboard/object/1", over canonical JSON. */
+struct hash obj_digest(const struct node *root, const uint8_t key[32]);
+/* Replaces the values of a Secret's data by {"$hash": hex} under key; other kinds unchanged. What is
+ * stored, shown or sent as an event passes here. */
+const struct node *obj_redact(struct arena *a, const struct object *o, const uint8_t key[32]);
+bool obj_is_secret(obj_id id);
+
+/* Quantities (spec/sync.md a.8): same value and same family (binary, decimal, exponent)? False when
+ * either is none. */
+bool obj_quantity_equal(str a, str b);
+/* Is the field at this path of this kind a quantity? path as above, without indices. */
+bool obj_is_quantity_field(obj_id id, str path);
