@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+"""Runs every test and closes with one line: N passed, N failed, N skipped.
+
+usage: tests/run.py [--fuzz-seconds N] [NAME]
+
+Unit tests (build-asan/unit_*, cmocka), architecture tests (tests/arch, pytest) and fuzz targets
+(build-fuzz/fuzz_*: each corpus once, then a search of N seconds). NAME keeps those whose name
+contains it. Each cmocka test, each pytest test and each fuzz target counts as one.
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIMIT = 600
+
+
+def run(argv, limit=LIMIT, env=None):
+    """Exit status and output; a hang is a failure that says so."""
+    try:
+        p = subprocess.run(argv, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=limit, env={**os.environ, **(env or {})})
+        return p.returncode, p.stdout.decode('utf-8', 'replace')
+    except subprocess.TimeoutExpired as e:
+        return 124, (e.stdout or b'').decode('utf-8', 'replace') + '\n%s: no end after %d s\n' % (argv[0], limit)
+
+
+def unit(path):
+    status, out = run([path], env={'ASAN_OPTIONS': 'detect_leaks=1', 'CMOCKA_MESSAGE_OUTPUT': 'STDOUT'})
+    # the closing lines; a single test's own are '[  FAILED  ] name'
+    passed = sum(int(n) for n in re.findall(r'^\[  PASSED  \] (\d+) test\(s\)', out, re.M))
+    failed = sum(int(n) for n in re.findall(r'^\[  FAILED  \] .*?(\d+) test\(s\)', out, re.M))
+    skipped = sum(int(n) for n in re.findall(r'^\[  SKIPPED \] .*?(\d+) test\(s\)', out, re.M))
+    if status and not failed or not status and not passed and not skipped:
+        failed += 1
+    return passed, failed, skipped, out
+
+
+def pytest(folder):
+    with tempfile.NamedTemporaryFile(suffix='.xml') as f:
+        status, out = run(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', '--junitxml', f.name, folder])
+        try:
+            suite = ET.parse(f.name).getroot().find('testsuite').attrib
+            bad = int(suite['failures']) + int(suite['errors'])
+            skipped = int(suite['skipped'])
+            passed = int(suite['tests']) - bad - skipped
+        except (ET.ParseError, AttributeError, KeyError):
+            passed, bad, skipped = 0, 1, 0
+    if status and not bad:
+        bad = 1
+    return passed, bad, skipped, out
+
+
+def fuzz(path, seconds):
+    name = os.path.basename(path)[len('fuzz_'):]
+    corpus = os.path.join(TOP, 'fuzz', 'corpus', name)
+    if not os.path.isdir(corpus) or not os.listdir(corpus):
+        return 0, 1, 0, 'fuzz/corpus/%s is missing or empty: every target starts from seeds\n' % name
+    found = os.path.join(TOP, 'build-fuzz', 'found', name)
+    os.makedirs(found, exist_ok=True)
+    options = ['-timeout=10', '-rss_limit_mb=2048', '-artifact_prefix=' + os.path.dirname(found) + '/']
+    seeds = sorted(os.path.join(corpus, f) for f in os.listdir(corpus))
+    status, out = run([path] + options + seeds)
+    if not status and seconds:
+        status, out = run([path] + options + ['-max_total_time=%d' % seconds, found, corpus], seconds + 120)
+    return int(not status), int(bool(status)), 0, out
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument('--fuzz-seconds', type=int, default=0)
+    p.add_argument('name', nargs='?', default='')
+    o = p.parse_args()
+
+    def found(folder, prefix):
+        d = os.path.join(TOP, folder)
+        return [os.path.join(d, f) for f in sorted(os.listdir(d) if os.path.isdir(d) else [])
+                if f.startswith(prefix) and '.' not in f and os.access(os.path.join(d, f), os.X_OK) and o.name in f]
+    jobs = [(os.path.basename(t), unit, (t,)) for t in found('build-asan', 'unit_')]
+    jobs += [('tests/' + d, pytest, ('tests/' + d,)) for d in ('arch', 'render')
+             if os.path.isdir(os.path.join(TOP, 'tests', d)) and o.name in 'tests/' + d]
+    jobs += [(os.path.basename(t), fuzz, (t, o.fuzz_seconds)) for t in found('build-fuzz', 'fuzz_')]
+    total = [0, 0, 0]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        tasks = [(name, pool.submit(fn, *args)) for name, fn, args in jobs]
+        for name, t in tasks:
+            passed, failed, skipped, out = t.result()
+            total = [a + b for a, b in zip(total, (passed, failed, skipped))]
+            if failed:
+                sys.stdout.write(out)
+            elif skipped:
+                sys.stdout.write(''.join(line + '\n' for line in out.splitlines() if 'SKIP' in line))
+            print('%-6s %-40s %d passed, %d failed, %d skipped' % ('FAILED' if failed else 'ok', name, passed, failed, skipped))
+            sys.stdout.flush()
+    if not any(total):
+        print('no test matches %r' % o.name)
+        total[1] = 1
+    print('%d passed, %d failed, %d skipped' % tuple(total))
+    return 1 if total[1] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
