@@ -3,7 +3,7 @@
 
 usage: tests/run.py [--fuzz-seconds N] [NAME]
 
-Unit tests (build-asan/unit_*, cmocka), architecture tests (tests/arch, pytest) and fuzz targets
+Unit tests (build-asan/unit_*, cmocka; of the sandbox also build/unit_*, without sanitizers), architecture tests (tests/arch, pytest) and fuzz targets
 (build-fuzz/fuzz_*: each corpus once, then a search of N seconds). NAME keeps those whose name
 contains it. Each cmocka test, each pytest test and each fuzz target counts as one.
 """
@@ -81,7 +81,7 @@ def main():
         d = os.path.join(TOP, folder)
         return [os.path.join(d, f) for f in sorted(os.listdir(d) if os.path.isdir(d) else [])
                 if f.startswith(prefix) and '.' not in f and os.access(os.path.join(d, f), os.X_OK) and o.name in f]
-    jobs = [(os.path.basename(t), unit, (t,)) for t in found('build-asan', 'unit_')]
+    jobs = [(os.path.relpath(t, TOP), unit, (t,)) for d in ('build-asan', 'build') for t in found(d, 'unit_')]
     jobs += [('tests/' + d, pytest, ('tests/' + d,)) for d in ('arch', 'render')
              if os.path.isdir(os.path.join(TOP, 'tests', d)) and o.name in 'tests/' + d]
     jobs += [(os.path.basename(t), fuzz, (t, o.fuzz_seconds)) for t in found('build-fuzz', 'fuzz_')]
