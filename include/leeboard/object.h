@@ -18,13 +18,16 @@ obj_id obj_id_dup(struct arena *a, obj_id id);
 str obj_id_text(struct arena *a, obj_id id);  /* "apps/Deployment/shop/web" */
 str obj_id_label(struct arena *a, obj_id id); /* for people: "Deployment shop/web", "Namespace shop" */
 bool obj_id_parse(str s, obj_id *ret);        /* of obj_id_text; borrows s */
-/* "deploy/web", "deployments.apps/web", "Deployment/shop/web": kind word, optional group, name, as
- * kubectl; false when it is none. kind is lower case as written; obj_kind_matches compares. */
+/* "deploy/web", "deployments.apps/web", "Deployment/shop/web": kind word, optional group (kubectl's
+ * deployments.v1.apps too: the version is no part of an identity), namespace, name; false when it is
+ * none. Borrows s. */
 struct obj_ref {
-	str kind, group, ns, name; /* group, ns empty: not said */
+	str kind, group, ns, name; /* kind as written; group, ns empty: not said */
 };
 bool obj_ref_parse(str s, struct obj_ref *ret);
-bool obj_ref_matches(const struct obj_ref *r, obj_id id); /* short names, plurals, any case */
+bool obj_ref_matches(const struct obj_ref *r, obj_id id);
+/* Does the word mean the kind: in any case, as a plural, as a short name ("po", "svc")? */
+bool obj_kind_matches(str word, str group, str kind);
 
 struct object {
 	obj_id id;
@@ -37,6 +40,8 @@ void obj_api_version(str api_version, str *group, str *version);
 /* Identity of a tree; missing or wrong apiVersion, kind, metadata.name(space) are errors with
  * places. */
 MUST_CHECK struct err *obj_from_node(struct arena *a, const struct node *root, struct object *ret);
+/* A list of objects (`kind: List`, ConfigMapList, ...): a kind in "List", `items`, and no name. */
+bool obj_is_list(const struct node *root);
 str obj_annotation(const struct object *o, str key); /* STR_NONE: absent */
 str obj_label(const struct object *o, str key);
 
@@ -74,6 +79,35 @@ const struct obj_schema *obj_schema_field(const struct obj_schema *s, str name);
 const struct obj_schema *obj_schema_item(const struct obj_schema *s);            /* list or map value */
 enum obj_strategy obj_schema_strategy(const struct obj_schema *s);
 str obj_schema_merge_key(const struct obj_schema *s);  /* strategic merge; empty: a list of scalars */
+/* `$patch: replace` without saying so: a map whose tag is "replace" (PodDisruptionBudget's selector). */
+bool obj_schema_whole(const struct obj_schema *s);
+/* Merged by key also in the schema that kustomize 5 has built in (Kubernetes 1.21)? It merges by
+ * obj_schema_list_keys, or by the merge key where there are none. Of a root: is the kind in it? */
+bool obj_schema_kustomize(const struct obj_schema *s);
+
+/* What a value is. OBJ_ANY: kept as it is, whatever it holds, nulls too; NULL gives OBJ_SCALAR. */
+enum obj_shape {
+	OBJ_SCALAR,
+	OBJ_STRING,
+	OBJ_BYTES, /* base64 */
+	OBJ_TIME,
+	OBJ_QUANTITY,
+	OBJ_OBJECT,
+	OBJ_MAP,
+	OBJ_LIST,
+	OBJ_ANY
+};
+enum obj_shape obj_schema_shape(const struct obj_schema *s);
+/* Server-side apply: how elements of a list are owned, and by which keys those of a list-map are
+ * told apart. A list of which nothing is known is atomic. */
+enum obj_list_type { OBJ_LIST_ATOMIC, OBJ_LIST_SET, OBJ_LIST_MAP };
+struct obj_list_key {
+	str name;
+	str otherwise; /* what an absent key stands for ("TCP"); empty: nothing */
+};
+enum obj_list_type obj_schema_list_type(const struct obj_schema *s);
+size_t obj_schema_list_keys(const struct obj_schema *s, const struct obj_list_key **ret);
+bool obj_schema_atomic(const struct obj_schema *s); /* a map or object that is owned whole */
 
 /* ------------------------------------------------------------------ normalization and digest */
 
