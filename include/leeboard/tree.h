@@ -28,14 +28,20 @@ struct tree_ops {
 	struct err *(*list)(void *self, struct arena *a, str path, struct tree_entry **ret, size_t *n);
 	void (*close)(void *self);
 };
+/* Takes self: close ends it. */
 struct tree *tree_new(const struct tree_ops *ops, void *self);
 void tree_free(struct tree *t);
 DEFINE_CLEANUP(tree, tree_free)
 /* The folder `root` of this machine; `lax` allows paths above it (kustomize's
  * LoadRestrictionsNone): such paths start with "../". */
 MUST_CHECK struct err *tree_dir(const char *root, bool lax, struct tree **ret);
-/* "a/b/../c" to "a/c"; ERR_INVALID when it leads above the root (and the tree is not lax). */
+/* "a/b/../c" to "a/c", "." to ""; ERR_INVALID when it is absolute or leads above the root. */
 MUST_CHECK struct err *tree_clean(struct arena *a, str path, str *ret);
+/* `path` as written in a file of `folder`, cleaned; leads above the root only in a lax tree. */
+MUST_CHECK struct err *tree_join(const struct tree *t, struct arena *a, str folder, str path,
+				 str *ret);
+/* Is cleaned `path` the cleaned `folder`, or below it? */
+bool tree_below(str folder, str path);
 MUST_CHECK struct err *tree_kind(struct tree *t, str path, enum tree_kind *ret);
 /* ERR_NOT_FOUND naming the nearest entry of its folder; text->name is the path. */
 MUST_CHECK struct err *tree_read(struct tree *t, struct arena *a, str path, struct text **ret);
