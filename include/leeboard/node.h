@@ -5,18 +5,19 @@
  * that shares the rest. All memory is the arena's that was passed; a tree may point into trees of
  * other arenas only if those live as long.
  *
- * Scalars are typed at reading as Kubernetes and kustomize do (YAML 1.1 booleans true/false/yes/no
- * /on/off in plain style as go-yaml v3 types them into untyped values: spec below), numbers keep
+ * Scalars are typed at reading as kustomize's reader types them (spec/kustomize.md 19); numbers keep
  * their spelling.
  *
  *   plain scalar, no tag     kind
- *   null ~ Null NULL empty   NODE_NULL
- *   true True TRUE false ..  NODE_BOOL (text "true" or "false"; yes/no/on/off are strings, YAML 1.2
- *                            core as go-yaml v3 reads into interface values)
- *   decimal, 0x, 0o, 0b, 0NN NODE_INT (1_000 too); text is the spelling
- *   1.5 1e3 .inf .nan        NODE_FLOAT; text is the spelling
- *   anything else, quoted    NODE_STRING; a timestamp is a string
- *   !!str !!int !!float !!bool !!null !!binary are honoured; other tags are refused */
+ *   null ~ Null NULL empty   NODE_NULL (an empty value inside { } or [ ] is the empty string)
+ *   true True TRUE false ..  NODE_BOOL (text "true" or "false"; yes/no/on/off/y/n are strings)
+ *   decimal, 0x, 0o, 0b, 0NN NODE_INT of at most 64 bits (1_000 too); text is the spelling
+ *   1.5 1e3 .5 08 .inf .nan  NODE_FLOAT (larger integers too); text is the spelling
+ *   2020-01-02[T10:00:00Z]   NODE_STRING; text is the time in RFC 3339: 2020-01-02T00:00:00Z
+ *   anything else, quoted    NODE_STRING
+ *   !!str !!int !!float !!bool !!null !!binary !!timestamp are honoured, and a text that does not
+ *   fit its tag is refused; a scalar with another tag is a string; tags of containers say nothing.
+ * A map's key must be a string: a plain 1 or true there is refused. */
 #pragma once
 #include "leeboard/base.h"
 
@@ -109,9 +110,15 @@ const struct node *node_insert(struct arena *a, const struct node *map, size_t a
 const struct node *node_list_set(struct arena *a, const struct node *list, size_t i,
 				 const struct node *value);
 const struct node *node_list_add(struct arena *a, const struct node *list,
-				 const struct node *value);
+				 const struct node *value); /* list may be NULL */
+/* Before item i; at the end when i is too large. */
+const struct node *node_list_insert(struct arena *a, const struct node *list, size_t i,
+				    const struct node *value);
 const struct node *node_list_del(struct arena *a, const struct node *list, size_t i);
 const struct node *node_sorted(struct arena *a, const struct node *n); /* keys by bytes, at all depths */
+/* Keys in the order kustomize prints them (spec/kustomize.md 19b: v2 before v10), at all depths. */
+const struct node *node_sorted_natural(struct arena *a, const struct node *n);
+int node_key_cmp(str a, str b); /* that order: <0, 0, >0 */
 /* A deep copy, place and all, so that the source's arena may go (texts stay borrowed). */
 const struct node *node_dup(struct arena *a, const struct node *n);
 

@@ -1,0 +1,42 @@
+/* What node's own files share. */
+#pragma once
+#include "leeboard/node.h"
+
+/* Trees that edits built may be deeper than what a reader lets in, but never by much. */
+#define NODE_WALK_DEPTH (NODE_MAX_DEPTH * 10)
+
+/* ---------------------------------------------------------------- scalar.c */
+
+/* What a plain scalar without a tag is. A timestamp is NODE_STRING. */
+enum node_kind scalar_kind(str s);
+/* s as a timestamp in RFC 3339 (go-yaml reads plain ones so); false when it is none. */
+bool scalar_timestamp(str s, char ret[64]);
+/* Would a YAML 1.1 reader take the plain scalar s for something else than a string? */
+bool scalar_wants_quotes(str s);
+
+/* The exact value of a number: an integer of at most 64 bits, else a double. */
+struct number {
+	bool is_int, neg;
+	uint64_t mag;
+	double d; /* always set */
+};
+/* text is the spelling of a NODE_INT or NODE_FLOAT. */
+bool number_from(str text, struct number *ret);
+/* An integer spelled in any base; false when it is none or larger than 64 bits. */
+bool number_int(str s, bool *neg, uint64_t *mag);
+/* The shortest digits that read back as d (finite, not 0): "12345", and the exponent of the first
+ * one. Returns their count; at most 17. */
+size_t number_digits(double d, char ret[24], int *exponent);
+
+/* ---------------------------------------------------------------- make.c */
+
+/* Makes the hash index of a map of more than 12 pairs. When `twice` is not NULL and a key occurs
+ * twice, the positions of the first two that do are put there and false is returned. */
+bool map_index(struct arena *a, struct node *map, size_t twice[2]);
+#define MAP_INDEX_FROM 13
+
+/* Keys repeat without end in manifests: the same bytes once in the arena. */
+struct key_cache {
+	str slot[256];
+};
+str key_cached(struct arena *a, struct key_cache *c, str key);
