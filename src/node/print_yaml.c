@@ -294,7 +294,7 @@ static void put_number(struct out *o, str text)
 		else if (v.d != v.d)
 			put(o, ".nan", 4);
 		else
-			put(o, "-.inf" + (v.d > 0), v.d > 0 ? 4 : 5);
+			put(o, v.d > 0 ? ".inf" : "-.inf", v.d > 0 ? 4 : 5);
 		return;
 	}
 	n = (int)number_digits(v.d, digits, &x);
