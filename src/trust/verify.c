@@ -1,0 +1,238 @@
+/* One commit judged, and what it means when a ref moves. */
+#include "trust_priv.h"
+
+static const struct {
+	const char *name, *class;
+} verdicts[] = {
+#define X(id, reason, class) [id] = {(reason), (class)},
+	TRUST_VERDICTS(X)
+#undef X
+};
+static const char *const moves[] = {
+#define X(id, name) [id] = (name),
+	TRUST_MOVES(X)
+#undef X
+};
+static const char *const modes[] = {
+#define X(id, name) [id] = (name),
+	TRUST_MODES(X)
+#undef X
+};
+
+const char *trust_verdict_name(enum trust_verdict v)
+{
+	return verdicts[v].name;
+}
+
+const char *trust_verdict_class(enum trust_verdict v)
+{
+	return verdicts[v].class;
+}
+
+const char *trust_move_name(enum trust_move m)
+{
+	return moves[m];
+}
+
+bool trust_mode_from_name(str name, enum trust_mode *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		if (str_eq(name, str_from(modes[i]))) {
+			*ret = (enum trust_mode)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void judged(struct trust_result *r, enum trust_verdict v, const char *detail)
+{
+	r->verdict = v;
+	r->detail = detail;
+}
+
+static void verify_ssh(struct arena *a, const struct trust_commit *c,
+		       const struct trust_rules *rules, struct trust_result *r)
+{
+	const msec skew = rules->clock_skew ? rules->clock_skew : TRUST_CLOCK_SKEW;
+	/* Valid when it was made, as it claims, and now: a leaked expired key can back-date. */
+	const int64_t times[] = {c->committer.time, rules->now / 1000};
+	struct trust_fault fault;
+	struct trust_sshsig sig;
+	enum trust_verdict v;
+	const char *detail;
+
+	if (!trust_sshsig_parse(a, c->signature, &sig, &fault)) {
+		judged(r, fault.verdict, fault.detail);
+		return;
+	}
+	r->key = trust_fingerprint(a, sig.key);
+	if (!trust_sshsig_verify(&sig, c->payload, STR("git"), &fault)) {
+		judged(r, fault.verdict, fault.detail);
+		return;
+	}
+	v = trust_signers_judge(rules->signers, sig.key, STR("git"), times, ARRAY_LEN(times),
+				&r->principal, &detail);
+	if (v == TRUST_GOOD && c->committer.time > (rules->now + skew) / 1000) {
+		v = TRUST_SIGNATURE_TIME;
+		detail = "the committer's time lies in the future";
+	}
+	judged(r, v, detail);
+}
+
+void trust_verify_bytes(struct arena *a, git_id id, str bytes, const struct trust_rules *rules,
+			struct trust_result *ret)
+{
+	struct trust_result r = {.id = id, .detail = ""};
+	struct trust_fault fault;
+	struct trust_commit c;
+
+	if (!trust_commit_parse(a, bytes, id.n, &c, &fault)) {
+		judged(&r, fault.verdict, fault.detail);
+		*ret = r;
+		return;
+	}
+	r.kind = c.kind;
+	r.time = c.committer.time;
+	switch (c.kind) {
+	case TRUST_NONE:
+		judged(&r, TRUST_UNSIGNED, "the commit has no signature");
+		break;
+	case TRUST_SSH:
+		verify_ssh(a, &c, rules, &r);
+		break;
+	case TRUST_OPENPGP:
+		judged(&r, TRUST_UNSUPPORTED, "OpenPGP signatures are not supported yet");
+		break;
+	case TRUST_X509:
+		judged(&r, TRUST_UNSUPPORTED, "X.509 signatures are not supported yet");
+		break;
+	case TRUST_OTHER:
+		judged(&r, TRUST_UNKNOWN_SIGNATURE, "a signature of an unknown kind");
+		break;
+	}
+	*ret = r;
+}
+
+void trust_verify_commit(struct git_store *s, struct arena *a, git_id id,
+			 const struct trust_rules *rules, struct trust_result *ret)
+{
+	struct trust_result r = {.id = id, .detail = ""};
+	enum git_kind kind;
+	str bytes;
+
+	switch (git_store_read(s, a, id, TRUST_MAX_OBJECT, &kind, &bytes)) {
+	case GIT_READ_OK:
+		if (kind == GIT_KIND_COMMIT) {
+			trust_verify_bytes(a, id, bytes, rules, ret);
+			return;
+		}
+		judged(&r, TRUST_MALFORMED, "the object is no commit");
+		break;
+	case GIT_READ_MISSING:
+		judged(&r, TRUST_MISSING, "the commit is not in the store");
+		break;
+	case GIT_READ_TOO_LARGE:
+		judged(&r, TRUST_TOO_LARGE, "the object is larger than 1 MiB");
+		break;
+	case GIT_READ_CORRUPT:
+		judged(&r, TRUST_CORRUPT, "the object's bytes do not hash to its id");
+		break;
+	}
+	*ret = r;
+}
+
+static enum trust_move move_of(struct git_store *s, git_id from, git_id to)
+{
+	enum git_relation rel;
+	git_id at;
+
+	if (from.n == 0)
+		return TRUST_MOVE_FIRST;
+	if (git_relation(s, from, to, &rel, &at) != GIT_WALK_OK)
+		return TRUST_MOVE_UNKNOWN;
+	switch (rel) {
+	case GIT_SAME:
+		return TRUST_MOVE_SAME;
+	case GIT_DESCENDS:
+		return TRUST_MOVE_FORWARD;
+	case GIT_ANCESTOR:
+		return TRUST_MOVE_REWOUND;
+	case GIT_DIVERGED:
+		return TRUST_MOVE_DIVERGED;
+	case GIT_UNRELATED:
+		return TRUST_MOVE_UNRELATED;
+	}
+	return TRUST_MOVE_UNKNOWN;
+}
+
+static void hold(struct trust_advance *v, const char *reason)
+{
+	v->outcome = TRUST_HOLD;
+	v->reason = reason;
+}
+
+static void decide(struct trust_advance *v, bool good)
+{
+	v->reason = NULL;
+	switch (v->move) {
+	case TRUST_MOVE_FIRST:
+	case TRUST_MOVE_FORWARD:
+		v->outcome = TRUST_ACCEPT;
+		if (!good)
+			hold(v, trust_verdict_name(v->head.verdict));
+		break;
+	case TRUST_MOVE_SAME: /* judged again, as the signers may have changed since (P-03) */
+		v->outcome = TRUST_NOOP;
+		if (!good)
+			hold(v, v->head.verdict == TRUST_KEY_NOT_ALLOWED
+					? "AcceptedKeyUntrusted"
+					: trust_verdict_name(v->head.verdict));
+		break;
+	case TRUST_MOVE_REWOUND:
+		hold(v, "Rewound");
+		break;
+	case TRUST_MOVE_DIVERGED:
+		hold(v, "Diverged");
+		break;
+	case TRUST_MOVE_UNRELATED:
+		hold(v, "Unrelated");
+		break;
+	case TRUST_MOVE_UNKNOWN:
+		hold(v, trust_verdict_name(TRUST_MISSING));
+		break;
+	}
+}
+
+struct err *trust_verify_range(struct git_store *s, struct arena *a, git_id from, git_id to,
+			       enum trust_mode mode, const struct trust_rules *rules,
+			       struct trust_advance *ret)
+{
+	struct trust_advance v = {.move = move_of(s, from, to)};
+	git_id at;
+
+	switch (mode) {
+	case TRUST_MODE_OFF:
+		v.head = (struct trust_result){
+			.id = to, .verdict = TRUST_UNSIGNED, .detail = "verification is off"};
+		break;
+	case TRUST_MODE_HEAD:
+		trust_verify_commit(s, a, to, rules, &v.head);
+		break;
+	case TRUST_MODE_TAG:
+	case TRUST_MODE_TAG_HEAD:
+	case TRUST_MODE_FIRST_PARENT:
+	case TRUST_MODE_RANGE:
+	case TRUST_MODE_AUTHORIZED:
+		return err_new(ERR_NOT_SUPPORTED, "verify mode '%s' is not supported yet",
+			       modes[mode]);
+	}
+	decide(&v, mode == TRUST_MODE_OFF || v.head.verdict == TRUST_GOOD);
+	/* The list is for people and for path rules; head mode does not hang on it. */
+	if ((v.move == TRUST_MOVE_FIRST || v.move == TRUST_MOVE_FORWARD) &&
+	    git_range(s, a, from, to, TRUST_MAX_RANGE, &v.commits, &v.commits_n, &at) !=
+		    GIT_WALK_OK)
+		v.commits_n = 0;
+	*ret = v;
+	return NULL;
+}
