@@ -165,10 +165,11 @@ void buf_hex(struct buf *b, const void *p, size_t n)
 	b->p[b->n] = '\0';
 }
 
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void buf_base64(struct buf *b, const void *p, size_t n)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *c = p;
 
 	buf_reserve(b, n / 3 * 4 + 4);
@@ -180,23 +181,19 @@ void buf_base64(struct buf *b, const void *p, size_t n)
 			v |= (unsigned)c[i + 1] << 8;
 		if (have > 2)
 			v |= c[i + 2];
-		b->p[b->n++] = digits[v >> 18];
-		b->p[b->n++] = digits[v >> 12 & 63];
-		b->p[b->n++] = have > 1 ? digits[v >> 6 & 63] : '=';
-		b->p[b->n++] = have > 2 ? digits[v & 63] : '=';
+		for (size_t j = 0; j < 4; j++) {
+			b->p[b->n++] = j > have ? '=' : base64_digits[v >> 18 & 63];
+			v <<= 6;
+		}
 	}
 	b->p[b->n] = '\0';
 }
 
 static int base64_value(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	const char *at = c ? strchr(base64_digits, c) : NULL;
+
+	return at ? (int)(at - base64_digits) : -1;
 }
 
 static bool unbase64(struct buf *b, str s, bool blanks)
@@ -241,13 +238,14 @@ bool buf_unbase64(struct buf *b, str s, bool blanks)
 	return false;
 }
 
-static int hex_value(char c)
+/* 16: no digit. */
+static unsigned hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
-		return c - '0';
+		return (unsigned)(c - '0');
 	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		return (unsigned)(c - 'a') + 10;
+	return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
 }
 
 bool hex_decode(str s, void *ret, size_t n)
@@ -257,7 +255,7 @@ bool hex_decode(str s, void *ret, size_t n)
 	if (s.n % 2 || s.n / 2 != n)
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if (hex_value(s.p[i]) < 0)
+		if (hex_value(s.p[i]) > 15)
 			return false;
 	for (size_t i = 0; i < n; i++)
 		out[i] = (unsigned char)(hex_value(s.p[2 * i]) << 4 | hex_value(s.p[2 * i + 1]));

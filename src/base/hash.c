@@ -1,9 +1,9 @@
 /* hash: libsodium behind our own names. */
+#include "base_priv.h"
 #include "leeboard/base.h"
 #include <errno.h>
 #include <sodium.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 /* The one accepted exception to "no globals": str_hash is called with nothing but a string, from
  * every table of the program, and its key must differ per process so that nobody can prepare keys
@@ -13,15 +13,6 @@ static unsigned char table_key[crypto_shorthash_KEYBYTES];
 static int table_key_state; /* 0 none, 1 being made, 2 there */
 
 _Static_assert(HASH_LEN == crypto_generichash_BYTES, "BLAKE2b-256");
-
-static _Noreturn void no_random(void)
-{
-	static const char line[] = "leeboard: no random numbers from the system\n";
-
-	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
-		_exit(2);
-	_exit(2);
-}
 
 /* getrandom needs no descriptor, so it works in a sandbox and before sodium_init. */
 void random_bytes(void *p, size_t n)
@@ -34,7 +25,7 @@ void random_bytes(void *p, size_t n)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			no_random();
+			base_die("no random numbers from the system");
 		out += got;
 		n -= (size_t)got;
 	}
@@ -56,7 +47,7 @@ static void make_table_key(void)
 void hash_init(void)
 {
 	if (sodium_init() < 0)
-		no_random();
+		base_die("no random numbers from the system");
 	make_table_key();
 }
 

@@ -65,10 +65,14 @@ static void quoted(struct buf *b, str v)
 		if (i == v.n)
 			break;
 		buf_char(b, '\\');
-		buf_char(b, v.p[i] == '\n'   ? 'n'
-			    : v.p[i] == '\r' ? 'r'
-			    : v.p[i] == '\t' ? 't'
-					     : v.p[i]);
+		if (v.p[i] == '\n')
+			buf_char(b, 'n');
+		else if (v.p[i] == '\r')
+			buf_char(b, 'r');
+		else if (v.p[i] == '\t')
+			buf_char(b, 't');
+		else
+			buf_char(b, v.p[i]);
 		v = str_sub(v, i + 1, SIZE_MAX);
 	}
 	buf_char(b, '"');

@@ -1,17 +1,27 @@
 /* Plain memory that ends the process when there is none, and the arena on top of it. */
+#include "base_priv.h"
 #include "leeboard/base.h"
 #include <stdalign.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static _Noreturn void no_memory(size_t n)
+_Noreturn void base_die(const char *what)
 {
-	char line[96];
-	int len = snprintf(line, sizeof(line), "leeboard: out of memory (%zu bytes)\n", n);
+	char line[128];
+	int len = snprintf(line, sizeof(line), "leeboard: %s\n", what);
 
-	if (len > 0 && write(STDERR_FILENO, line, (size_t)len) < 0)
+	/* Nothing is left to do when even this cannot be written. */
+	if (len <= 0 || write(STDERR_FILENO, line, (size_t)len) < 0)
 		_exit(2);
 	_exit(2);
+}
+
+static _Noreturn void no_memory(size_t n)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "out of memory (%zu bytes)", n);
+	base_die(what);
 }
 
 void *xmalloc(size_t n)

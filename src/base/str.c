@@ -228,7 +228,7 @@ unsigned str_distance(str a, str b, unsigned limit)
 
 str str_nearest(str s, const str *names, size_t n)
 {
-	unsigned best = (unsigned)(s.n < 3 * 64 ? s.n / 3 : 64);
+	unsigned best = (unsigned)(s.n < 192 ? s.n / 3 : 64);
 	str ret = STR_NONE;
 
 	for (size_t i = 0; i < n && best; i++) {

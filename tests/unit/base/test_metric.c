@@ -1,5 +1,6 @@
 #include "leeboard/base.h"
 #include <setjmp.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
