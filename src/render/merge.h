@@ -1,0 +1,26 @@
+/* merge: kustomize's strategic merge, over two trees.
+ *
+ * The table holds kustomize's own idea of which lists merge by which keys (Kubernetes 1.21, several
+ * keys for ports), which is not what an API server does; so object.h's facts do not serve here. */
+#pragma once
+#include "leeboard/node.h"
+
+#define MERGE_MAX_TUPLES 2000u /* elements of a list with several keys: they are compared pairwise */
+
+struct merge_type;
+/* A field of a type. keys NULL: a map of that type. Else a list merged by those keys, comma between;
+ * "-": a list of scalars merged as a set. */
+struct merge_field {
+	const char *name;
+	const char *keys;
+	const struct merge_type *type; /* of the map or the element; NULL: nothing is known */
+};
+struct merge_type {
+	const struct merge_field *fields; /* ends with a NULL name */
+};
+/* NULL: nothing is known of the kind. */
+const struct merge_type *merge_type_of(str api_version, str kind);
+/* dest with patch merged in; *ret is NULL when the patch deletes the object. The trees share parts
+ * with both sources. */
+MUST_CHECK struct err *merge_strategic(struct arena *a, const struct node *dest,
+				       const struct node *patch, const struct node **ret);
