@@ -40,3 +40,27 @@ struct key_cache {
 	str slot[256];
 };
 str key_cached(struct arena *a, struct key_cache *c, str key);
+
+/* ---------------------------------------------------------------- JSON strings */
+
+/* The end of a run of bytes that stand for themselves in a JSON string: ASCII but for controls,
+ * quote and backslash. Eight at a time; the sum may err towards the slow loop, never away. */
+static inline const char *json_plain_end(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101ull, highs = 0x8080808080808080ull;
+
+	while (end - p >= 8) {
+		uint64_t w, q, s;
+
+		memcpy(&w, p, 8);
+		q = w ^ (ones * '"');
+		s = w ^ (ones * '\\');
+		if (((w - ones * 0x20) | (q - ones) | (s - ones) | w) & highs)
+			break;
+		p += 8;
+	}
+	while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\' &&
+	       (unsigned char)*p < 0x80)
+		p++;
+	return p;
+}

@@ -37,6 +37,21 @@ static void put_double(struct buf *b, double d)
 	}
 }
 
+static void put_text(struct buf *b, str s)
+{
+	if (s.n && json_plain_end(s.p, s.p + s.n) != s.p + s.n) {
+		buf_json(b, s);
+		return;
+	}
+	buf_reserve(b, s.n + 2);
+	b->p[b->n] = '"';
+	if (s.n)
+		memcpy(b->p + b->n + 1, s.p, s.n);
+	b->p[b->n + s.n + 1] = '"';
+	b->n += s.n + 2;
+	b->p[b->n] = '\0';
+}
+
 /* Is the spelling a number of JSON? */
 static bool is_json_number(str s)
 {
@@ -113,7 +128,7 @@ static void put_pair(struct buf *b, const struct node_pair *p, bool first, enum 
 	if (!first)
 		buf_char(b, ',');
 	line(b, how, depth);
-	buf_json(b, p->key);
+	put_text(b, p->key);
 	buf_char(b, ':');
 	if (how == NODE_JSON_INDENT)
 		buf_char(b, ' ');
@@ -165,7 +180,7 @@ static void put(struct buf *b, const struct node *n, enum node_json how, unsigne
 		put_number(b, n, how == NODE_JSON_CANONICAL);
 		break;
 	case NODE_STRING:
-		buf_json(b, n->text);
+		put_text(b, n->text);
 		break;
 	case NODE_LIST:
 		if (!n->n) {

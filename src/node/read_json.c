@@ -125,27 +125,6 @@ static struct err *take_escape(struct reader *r)
 	return NULL;
 }
 
-/* Bytes that end a run of plain ASCII inside a string: controls, quote, backslash, non-ASCII. */
-#define ONES 0x0101010101010101ull
-#define HIGHS 0x8080808080808080ull
-static inline const char *skip_plain(const char *p, const char *end)
-{
-	while (end - p >= 8) {
-		uint64_t w, q, s;
-
-		memcpy(&w, p, 8);
-		q = w ^ (ONES * '"');
-		s = w ^ (ONES * '\\');
-		if (((w - ONES * 0x20) | (q - ONES) | (s - ONES) | w) & HIGHS)
-			break;
-		p += 8;
-	}
-	while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\' &&
-	       (unsigned char)*p < 0x80)
-		p++;
-	return p;
-}
-
 /* At the byte after the opening quote. The text is in the input or in r->text: copy it. */
 static struct err *take_string(struct reader *r, str *ret)
 {
@@ -155,7 +134,7 @@ static struct err *take_string(struct reader *r, str *ret)
 
 	buf_clear(&r->text);
 	for (;;) {
-		r->p = skip_plain(r->p, r->end);
+		r->p = json_plain_end(r->p, r->end);
 		if (r->p == r->end)
 			return bad(r, "a string is not closed");
 		if (*r->p == '"')
