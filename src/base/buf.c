@@ -1,5 +1,6 @@
 /* buf: bytes that grow, and the ways to write text into them. */
 #include "leeboard/base.h"
+#include <stdlib.h>
 
 void buf_done(struct buf *b)
 {
@@ -182,7 +183,11 @@ void buf_base64(struct buf *b, const void *p, size_t n)
 		if (have > 2)
 			v |= c[i + 2];
 		for (size_t j = 0; j < 4; j++) {
-			b->p[b->n++] = j > have ? '=' : base64_digits[v >> 18 & 63];
+			char digit = base64_digits[v >> 18 & 63];
+
+			if (j > have)
+				digit = '=';
+			b->p[b->n++] = digit;
 			v <<= 6;
 		}
 	}

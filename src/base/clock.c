@@ -1,5 +1,6 @@
 /* clock: points in time and lengths of it, as programs and as people write them. */
 #include "leeboard/base.h"
+#include <time.h>
 
 #define DAY (24 * HOUR)
 

@@ -1,5 +1,6 @@
 /* err: an error on its way up, and how people see it. */
 #include "leeboard/base.h"
+#include <stdlib.h>
 
 /* Of a longer source line (minified JSON) only the piece around the place is kept. */
 #define ERR_SOURCE_MAX 160

@@ -1,6 +1,7 @@
 /* log: one line, one event, one write. */
 #include "leeboard/base.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 struct log {

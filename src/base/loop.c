@@ -5,6 +5,7 @@
 #include "base_priv.h"
 #include "leeboard/base.h"
 #include <assert.h>
+#include <stdlib.h>
 
 #define NO_PLACE SIZE_MAX
 

@@ -2,6 +2,7 @@
 #include "base_priv.h"
 #include "leeboard/base.h"
 #include <stdalign.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <dirent.h>
 #include <math.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };

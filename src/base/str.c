@@ -1,5 +1,6 @@
 /* str: looking at text that somebody else owns. */
 #include "leeboard/base.h"
+#include <stdlib.h>
 
 bool str_eq(str a, str b)
 {

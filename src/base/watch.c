@@ -1,6 +1,7 @@
 /* What the loop watches for others: descriptors, signals, paths, and work in the pool. */
 #include "base_priv.h"
 #include "leeboard/base.h"
+#include <stdlib.h>
 #include <sys/stat.h>
 
 struct watch_fd {
