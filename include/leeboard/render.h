@@ -39,4 +39,4 @@ struct render_result {
 MUST_CHECK struct err *render_build(struct arena *a, struct tree *t, str path,
 				    const struct render_opts *opts, struct render_result *ret);
 /* The stream that kustomize prints. */
-void render_print(const struct render_result *r, struct buf *b);
+void render_print(struct arena *a, const struct render_result *r, struct buf *b);

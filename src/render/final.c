@@ -407,11 +407,11 @@ struct err *final_objects(struct build *b, const struct kustomization *k, struct
 	return NULL;
 }
 
-void render_print(const struct render_result *r, struct buf *b)
+void render_print(struct arena *a, const struct render_result *r, struct buf *b)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		if (i)
 			buf_str(b, STR("---\n"));
-		node_yaml(r->p[i].root, b);
+		node_yaml(node_sorted_natural(a, r->p[i].root), b);
 	}
 }
