@@ -108,8 +108,8 @@ static struct err *hash_suffix(struct arena *a, const struct res *r, str *ret)
 		buf_char(&b, ',');
 	}
 	go_field(a, &b, r->root, "data");
-	buf_printf(&b, ",\"kind\":\"" STR_FMT "\",\"name\":", STR_ARG(id.kind));
-	go_string(&b, id.name);
+	/* kustomize looks the name up under the key "metadata/name", which is never there. */
+	buf_printf(&b, ",\"kind\":\"" STR_FMT "\",\"name\":\"\"", STR_ARG(id.kind));
 	if (secret && node_is(node_get(r->root, STR("stringData")), NODE_MAP)) {
 		buf_char(&b, ',');
 		go_field(a, &b, r->root, "stringData");

@@ -1,0 +1,214 @@
+/* What is wrong earns a sentence with its place. */
+#include "leeboard/render.h"
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdlib.h>
+
+/* A tree of names and texts, so that a test reads in one piece. */
+struct file {
+	const char *path, *text;
+};
+struct files {
+	const struct file *p;
+};
+
+static struct err *mem_kind(void *self, str path, enum tree_kind *ret, uint8_t oid[32], size_t *n)
+{
+	const struct files *f = self;
+
+	*ret = path.n ? TREE_ABSENT : TREE_FOLDER;
+	*n = 0;
+	for (size_t i = 0; f->p[i].path; i++) {
+		str p = str_from(f->p[i].path);
+
+		if (str_eq(p, path))
+			*ret = TREE_FILE;
+		else if (str_starts(p, path) && p.n > path.n && p.p[path.n] == '/')
+			*ret = TREE_FOLDER;
+	}
+	if (*ret != TREE_ABSENT) {
+		struct hash h = hash_blake2b(NULL, STR("test"), path);
+
+		memcpy(oid, h.b, 32);
+		*n = 32;
+	}
+	return NULL;
+}
+
+static struct err *mem_read(void *self, struct arena *a, str path, str *ret)
+{
+	const struct files *f = self;
+
+	for (size_t i = 0; f->p[i].path; i++)
+		if (str_eq(str_from(f->p[i].path), path))
+			*ret = arena_str(a, str_from(f->p[i].text));
+	return NULL;
+}
+
+/* Files of one folder only: enough for these tests. */
+static struct err *mem_list(void *self, struct arena *a, str path, struct tree_entry **ret,
+			    size_t *n)
+{
+	const struct files *f = self;
+	struct {
+		struct tree_entry *p;
+		size_t n, cap;
+	} v = {0};
+
+	for (size_t i = 0; f->p[i].path; i++) {
+		str p = str_from(f->p[i].path);
+		str name = path.n ? str_sub(p, path.n + 1, SIZE_MAX) : p;
+
+		if ((!path.n || str_starts(p, path)) && str_chr(name, '/') == SIZE_MAX)
+			*ARENA_PUSH(a, &v) = (struct tree_entry){name, TREE_FILE};
+	}
+	*ret = v.p;
+	*n = v.n;
+	return NULL;
+}
+
+static void mem_close(void *self)
+{
+	(void)self;
+}
+
+static const struct tree_ops mem_ops = {
+	.name = "mem", .kind = mem_kind, .read = mem_read, .list = mem_list, .close = mem_close};
+
+/* What building "" of the files says: all errors, one a line; or the objects. */
+static void assert_says(const struct file *files, const char *path, const char *want)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+	CLEANUP(buf) struct buf got = BUF_INIT;
+	struct files self = {files};
+	CLEANUP(tree) struct tree *t = tree_new(&mem_ops, &self);
+	struct render_result result;
+	struct err *e = render_build(a, t, str_from(path), NULL, &result);
+
+	for (const struct err *i = e; i; i = err_next(i)) {
+		err_line_to(i, &got);
+		buf_char(&got, '\n');
+	}
+	if (!e)
+		render_print(a, &result, &got);
+	err_free(e);
+	assert_string_equal(got.p ? got.p : "", want);
+}
+
+#define FILES(...) ((const struct file[]){__VA_ARGS__, {NULL, NULL}})
+
+static void all_unknown_and_wrong_fields_are_told_at_once(void **state)
+{
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "nameprefixx: a\n"
+						 "commonLabels: {a: 1}\n"
+						 "patches:\n"
+						 "- pth: x\n"
+						 "vars: []\n"}),
+		    "",
+		    "kustomization.yaml:1:1: unknown field 'nameprefixx'\n"
+		    "kustomization.yaml:2:19: 'a' must be a string, not a number\n"
+		    "kustomization.yaml:4:3: unknown field 'pth'\n"
+		    "kustomization.yaml:5:7: 'vars' is not supported yet\n");
+}
+
+static void an_empty_kustomization_is_an_error(void **state)
+{
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "kind: Kustomization\n"}), "",
+		    "kustomization.yaml: the kustomization is empty\n");
+}
+
+static void two_kustomization_files_are_an_error(void **state)
+{
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "resources: []\n"},
+			  {"Kustomization", "resources: []\n"}),
+		    "",
+		    "'kustomization.yaml' and 'Kustomization': a folder has one kustomization "
+		    "file\n");
+}
+
+static void a_file_outside_its_folder_is_refused(void **state)
+{
+	(void)state;
+	assert_says(FILES({"app/kustomization.yaml", "resources:\n- ../x.yaml\n- ../y.yaml\n"},
+			  {"x.yaml", "kind: X\n"}),
+		    "app",
+		    "app/kustomization.yaml:2:3: file '../x.yaml' is not in or below the folder "
+		    "'app'\n"
+		    "app/kustomization.yaml:3:3: no file 'y.yaml'\n");
+}
+
+static void a_cycle_is_told_where_it_closes(void **state)
+{
+	(void)state;
+	assert_says(FILES({"a/kustomization.yaml", "resources: [../b]\n"},
+			  {"b/kustomization.yaml", "resources: [../a]\n"}),
+		    "a",
+		    "b/kustomization.yaml:1:13: cycle: 'a' is being built already, or holds 'a', "
+		    "which is\n");
+}
+
+static void an_object_twice_names_both_places(void **state)
+{
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "resources: [a.yaml, b.yaml]\n"},
+			  {"a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"},
+			  {"b.yaml", "\napiVersion: v1\nkind: Pod\n"
+				     "metadata: {name: x, namespace: default}\n"}),
+		    "", "b.yaml:2:1: 'Pod.v1.[noGrp]/x.default' is there already, from a.yaml:1\n");
+}
+
+static void manifests_say_what_they_lack(void **state)
+{
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "resources: [a.yaml]\n"},
+			  {"a.yaml", "kind: A\n---\nmetadata: {name: b}\n---\n- 1\n"}),
+		    "",
+		    "a.yaml:1:1: the A has no 'metadata.name'\n"
+		    "a.yaml:3:1: the manifest has no 'kind'\n"
+		    "a.yaml:5:1: a manifest must be a map, not a list\n");
+}
+
+static void a_generator_must_merge_into_something(void **state)
+{
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "configMapGenerator:\n"
+						 "- name: a\n"
+						 "  behavior: merge\n"
+						 "- literals: [a=b]\n"
+						 "- name: c\n"
+						 "  literals: [a=b, a=c]\n"}),
+		    "",
+		    "kustomization.yaml:2:3: no configmap 'a' is there to merge into\n"
+		    "kustomization.yaml:4:3: a configmap generator needs a 'name'\n"
+		    "kustomization.yaml:5:3: configmap 'c' repeats the key 'a'\n");
+}
+
+static void a_plain_folder_renders_its_manifests(void **state)
+{
+	(void)state;
+	assert_says(FILES({"b.yaml", "kind: B\nmetadata: {name: b}\n"},
+			  {"README.md", "no manifest\n"},
+			  {"a.json", "{\"kind\": \"A\", \"metadata\": {\"name\": \"a\"}}\n"}),
+		    "", "kind: A\nmetadata:\n  name: a\n---\nkind: B\nmetadata:\n  name: b\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_unknown_and_wrong_fields_are_told_at_once),
+		cmocka_unit_test(an_empty_kustomization_is_an_error),
+		cmocka_unit_test(two_kustomization_files_are_an_error),
+		cmocka_unit_test(a_file_outside_its_folder_is_refused),
+		cmocka_unit_test(a_cycle_is_told_where_it_closes),
+		cmocka_unit_test(an_object_twice_names_both_places),
+		cmocka_unit_test(manifests_say_what_they_lack),
+		cmocka_unit_test(a_generator_must_merge_into_something),
+		cmocka_unit_test(a_plain_folder_renders_its_manifests),
+	};
+
+	hash_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
