@@ -1,10 +1,11 @@
 /* Each folder of tests/cases/render: in/, target (the folder below in/ that is built) and
  * expected.yaml, which kustomize v5.8.1 printed. */
 #include "leeboard/render.h"
-#include <cmocka.h>
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static void read_whole(const char *path, struct buf *ret)
 {

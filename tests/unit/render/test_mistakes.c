@@ -1,8 +1,9 @@
 /* What is wrong earns a sentence with its place. */
 #include "leeboard/render.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 /* A tree of names and texts, so that a test reads in one piece. */
 struct file {
@@ -107,7 +108,7 @@ static void all_unknown_and_wrong_fields_are_told_at_once(void **state)
 						 "vars: []\n"}),
 		    "",
 		    "kustomization.yaml:1:1: unknown field 'nameprefixx'\n"
-		    "kustomization.yaml:2:19: 'a' must be a string, not a number\n"
+		    "kustomization.yaml:2:19: 'a' must be a string, not an integer\n"
 		    "kustomization.yaml:4:3: unknown field 'pth'\n"
 		    "kustomization.yaml:5:7: 'vars' is not supported yet\n");
 }
