@@ -41,9 +41,9 @@ enum obj_scope obj_scope_builtin(str group, str kind)
 	return r ? r->scope : OBJ_SCOPE_UNKNOWN;
 }
 
-static char lower(char c)
+static int lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+	return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
 }
 
 /* Is `word`, in any case, kind[0..n) and then `suffix`? */
@@ -63,8 +63,8 @@ static bool spells(str word, str kind, size_t n, str suffix)
 /* As client-go guesses: policy policies, ingress ingresses, gateway gateways. */
 static bool is_plural(str word, str kind)
 {
-	char last = lower(kind.p[kind.n - 1]);
-	char before = kind.n > 1 ? lower(kind.p[kind.n - 2]) : '\0';
+	int last = lower(kind.p[kind.n - 1]);
+	int before = kind.n > 1 ? lower(kind.p[kind.n - 2]) : '\0';
 
 	if (last == 'y' && !strchr("aeiou", before))
 		return spells(word, kind, kind.n - 1, STR("ies"));

@@ -255,6 +255,7 @@ static const struct node *without_nulls(struct norm *m, const struct node *n,
 			*ARENA_PUSH(m->a, &pairs) = n->pairs[i];
 			pairs.p[pairs.n - 1].value = w;
 		} else {
+			/* A vector of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
 			*ARENA_PUSH(m->a, &items) = w;
 		}
 	}
