@@ -662,5 +662,13 @@ static struct err *merge(struct arena *a, const struct node *dest, const struct 
 struct err *merge_strategic(struct arena *a, const struct node *dest, const struct node *patch,
 			    const struct node **ret)
 {
+	enum directive how = MERGE_NORMAL;
+
+	if (node_is(patch, NODE_MAP))
+		TRY(map_directive(a, &patch, &how));
+	/* kustomize builds the replacement of a whole object and forgets it. */
+	*ret = how == MERGE_REPLACE ? dest : NULL;
+	if (how != MERGE_NORMAL)
+		return NULL;
 	return merge(a, dest, patch, (struct cursor){NULL, NULL}, 0, ret);
 }

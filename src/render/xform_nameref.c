@@ -143,8 +143,8 @@ static struct err *ambiguous(const struct ref *f, str name, const struct node *a
 }
 
 /* *ret is NULL when no object is meant. */
-static struct err *find(const struct ref *f, str name, const str *ns, const struct node *at,
-			struct res **ret)
+static struct err *find(const struct ref *f, str name, const str *ns, bool map,
+			const struct node *at, struct res **ret)
 {
 	struct name_hits v = {0};
 
@@ -154,7 +154,7 @@ static struct err *find(const struct ref *f, str name, const str *ns, const stru
 		sieve_affixes(f, &v, true);
 	if (v.n > 1)
 		sieve_affixes(f, &v, false);
-	if (v.n > 1 && !same_names(&v, ns != NULL))
+	if (v.n > 1 && !same_names(&v, map))
 		return ambiguous(f, name, at, &v);
 	if (v.n > 0)
 		*ret = v.p[0];
@@ -174,7 +174,7 @@ static struct err *set_scalar(const struct ref *f, const struct node *old, const
 	struct res *to;
 
 	*ret = old;
-	TRY(find(f, old->text, NULL, old, &to));
+	TRY(find(f, old->text, NULL, false, old, &to));
 	if (to && !str_eq(res_id(to).name, old->text))
 		*ret = name_of(f, to, STR("name"));
 	return NULL;
@@ -189,7 +189,9 @@ static struct err *set_map(const struct ref *f, const struct node *old, const st
 	*ret = old;
 	if (!name)
 		return err_at(ERR_RENDER, old->at, "path config error; no 'name' field in node");
-	TRY(find(f, name->text, ns ? &ns->text : NULL, name, &to));
+	if (ns && (ns->kind == NODE_NULL || ns->text.n == 0))
+		return err_at(ERR_RENDER, ns->at, "namespace is blank");
+	TRY(find(f, name->text, ns ? &ns->text : NULL, true, name, &to));
 	if (!to)
 		return NULL;
 	if (!str_eq(res_id(to).name, name->text))

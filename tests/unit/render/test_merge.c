@@ -65,6 +65,7 @@ static void directives_delete_and_replace_maps(void **state)
 	check("a: {x: 1}\nb: {x: 1}\n", "a: {$patch: replace, y: 2}\nb: {$patch: delete}\n",
 	      "a:\n  \"y\": 2\n");
 	check("a: 1\n", "$patch: delete\n", NULL);
+	check("a: 1\n", "$patch: replace\nb: 1\n", "a: 1\n");
 	check_error("a: {x: 1}\n", "a: {$patch: swap}\n", "unknown patch strategy 'swap'");
 }
 
