@@ -212,7 +212,7 @@ str duration_format(struct arena *a, msec d)
 	const char *sign = d < 0 ? "-" : "";
 	uint64_t n = d < 0 ? 0 - (uint64_t)d : (uint64_t)d;
 
-	if (n < SECOND)
+	if (n && n < SECOND)
 		return arena_printf(a, "%s%llu ms", sign, (unsigned long long)n);
 	if (n < MINUTE)
 		return arena_printf(a, "%s%llu s", sign, (unsigned long long)n / SECOND);

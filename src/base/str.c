@@ -167,13 +167,27 @@ static size_t utf8_len(const unsigned char *p, size_t n)
 	return len;
 }
 
+/* Eight bytes of ASCII without a NUL: no high bit, and none when 1 was taken from each. */
+static bool is_ascii8(const unsigned char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return !((v | (v - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080));
+}
+
 size_t str_utf8_bad(str s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 
 	for (size_t i = 0; i < s.n;) {
-		size_t len = p[i] ? utf8_len(p + i, s.n - i) : 0;
+		size_t len;
 
+		if (s.n - i >= 8 && is_ascii8(p + i)) {
+			i += 8;
+			continue;
+		}
+		len = p[i] ? utf8_len(p + i, s.n - i) : 0;
 		if (!len)
 			return i;
 		i += len;

@@ -96,7 +96,7 @@ static void durations_are_written_for_people_and_for_files(void **state)
 		msec d;
 		const char *people, *go;
 	} rows[] = {
-		{0, "0 ms", "0s"},
+		{0, "0 s", "0s"},
 		{250, "250 ms", "250ms"},
 		{12 * SECOND, "12 s", "12s"},
 		{1500, "1 s", "1.5s"},

@@ -1,5 +1,7 @@
 #include "leeboard/base.h"
 #include <setjmp.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -138,10 +140,34 @@ static void hex_is_read_back_only_in_full(void **state)
 		     hex_decode(STR("0fag"), out, 2));
 }
 
+static void memory_that_runs_out_ends_the_process_with_one_line(void **state)
+{
+	char got[128] = "";
+	int fds[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(fds[1], STDERR_FILENO);
+		arena_alloc_array(arena_new(), SIZE_MAX / 2, 3);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 2);
+	assert_true(read(fds[0], got, sizeof(got) - 1) > 0);
+	assert_string_equal(got, "leeboard: out of memory (18446744073709551615 bytes)\n");
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arena_memory_is_zeroed_aligned_and_apart),
+		cmocka_unit_test(memory_that_runs_out_ends_the_process_with_one_line),
 		cmocka_unit_test(a_vector_grows_in_an_arena),
 		cmocka_unit_test(a_buffer_grows_and_hands_over),
 		cmocka_unit_test(foreign_bytes_are_escaped_for_json_and_for_terminals),

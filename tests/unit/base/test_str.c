@@ -56,6 +56,14 @@ static void bad_utf8_is_found_where_it_is(void **state)
 	assert_int_equal(str_utf8_bad(STR("\xf4\x90\x80\x80")), 0);
 	assert_int_equal(str_utf8_bad(STR("abc\xe2\x82")), 3); /* cut short */
 	assert_int_equal(str_utf8_bad(STR("a\0b")), 1);
+	assert_int_equal(str_utf8_bad(STR("12345678123\0005678")), 11);
+	assert_int_equal(str_utf8_bad(STR("12345678\x01"
+					  "2345\xff"
+					  "78")),
+			 13);
+	assert_true(str_utf8_bad(STR("12345678\x01"
+				     "2345\x7f"
+				     "\xc3\xa4")) == SIZE_MAX);
 }
 
 static void the_nearest_name_is_within_a_third(void **state)
