@@ -1,5 +1,6 @@
 /* JSON as RFC 8259 has it, read in one pass and nothing more lenient. */
 #include "node_priv.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct reader {
@@ -221,6 +222,13 @@ static struct err *take_number(struct reader *r, const struct node **ret)
 		DIGITS;
 	}
 #undef DIGITS
+	if (!whole) {
+		struct number v;
+		str s = str_n(from, (size_t)(r->p - from));
+
+		if (!number_from(s, &v) || !isfinite(v.d))
+			return err_at(ERR_LIMIT, here(r, from), "a number that no double can hold");
+	}
 	*ret = make(r, whole ? NODE_INT : NODE_FLOAT, here(r, from),
 		    str_n(from, (size_t)(r->p - from)));
 	return NULL;

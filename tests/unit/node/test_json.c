@@ -87,6 +87,7 @@ static void mistakes_name_their_places(void **state)
 	reads("\"\\u0000\"", "in.json:1:8: bad JSON: a string must not hold the character NUL");
 	reads("\"a\xff\"", "in.json:1:3: bad JSON: a string is not valid UTF-8");
 	reads("\"abc", "in.json:1:5: the JSON ends too early: a string is not closed");
+	reads("[1e400]", "in.json:1:2: a number that no double can hold");
 	reads("nul", "in.json:1:1: bad JSON: expected a value");
 }
 
