@@ -8,7 +8,7 @@ static loc key_at(const struct node *map, const char *key, loc otherwise)
 {
 	size_t i = node_index_of(map, str_from(key));
 
-	return i == SIZE_MAX ? otherwise : map->pairs[i].key_at;
+	return !map || i == SIZE_MAX ? otherwise : map->pairs[i].key_at;
 }
 
 static bool is_loopback(str host)
@@ -242,7 +242,11 @@ void check_alert(struct parse *p, struct doc *d, struct alert *s)
 		if (!!address == from)
 			mistake(p, ERR_INVALID, t->at,
 				"give exactly one of 'address' and 'addressFrom'");
-		if (!node_is(address, NODE_STRING) || t->address.n == 0)
+		/* Of a type that is not built the address has a form of its own. */
+		str type = node_get_text(item, STR("type"));
+
+		if (!address || address->kind != NODE_STRING || t->address.n == 0 ||
+		    (t->type == ALERT_WEBHOOK && !str_eq(type, STR("webhook"))))
 			continue;
 		str host = host_of(t->address);
 

@@ -75,6 +75,7 @@ struct doc {
 	str name, namespace;
 	loc at, name_at;
 	bool bad;
+	bool used;        /* an App names this Source */
 	void *typed;      /* struct source, app, policy, alert or daemon_doc */
 	size_t app_index; /* of check_cycles */
 };

@@ -281,7 +281,9 @@ static struct err *finish(struct parse *p, size_t others, struct config_tally *t
 	for (size_t i = 0; i < p->docs.n; i++)
 		t.bad += p->docs.p[i].bad;
 	if (p->errs.n)
-		qsort(p->errs.p, p->errs.n, sizeof(p->errs.p[0]), err_order);
+		qsort(p->errs.p, p->errs.n,
+		      sizeof(struct err *), /* NOLINT(bugprone-sizeof-expression): pointers */
+		      err_order);
 	for (size_t i = p->errs.n; i > 0; i--) { /* from the end: joining is linear so */
 		t.mistakes += err_count(p->errs.p[i - 1]);
 		all = err_join(p->errs.p[i - 1], all);
@@ -304,9 +306,8 @@ static struct err *parse_all(struct config *c, const struct text *const *texts, 
 			  .in_pod = opts && opts->in_pod};
 	size_t others = 0;
 
-	if (before) {
+	if (before)
 		mistake_take(&p, before);
-	}
 	read_defaults(&p, KIND_DAEMON, "", &c->daemon);
 	c->daemon.log_format = DAEMON_LOG_AUTO;
 	for (size_t i = 0; i < n; i++)
@@ -321,14 +322,12 @@ static struct err *parse_all(struct config *c, const struct text *const *texts, 
 	check_references(&p);
 	/* After a mistake nothing is sure to be whole. */
 	if (p.errs.n == 0)
-		for (size_t i = 0; i < c->sources.n; i++) {
-			bool used = false;
+		for (size_t i = 0; i < p.docs.n; i++) {
+			const struct doc *d = &p.docs.p[i];
 
-			for (size_t k = 0; k < c->apps.n && !used; k++)
-				used = c->apps.p[k]->source == c->sources.p[i];
-			if (!used)
-				warning(&p, c->sources.p[i]->at, "no App uses Source '" STR_FMT "'",
-					STR_ARG(c->sources.p[i]->name));
+			if (d->kind == KIND_SOURCE && !d->used)
+				warning(&p, d->at, "no App uses Source '" STR_FMT "'",
+					STR_ARG(d->name));
 		}
 	return finish(&p, others, tally);
 }

@@ -958,6 +958,8 @@ void read_map(struct parse *p, enum kind k, const char *prefix, const struct nod
 
 		if (!(f->flags & REQ) || key.n == 0 || node_get(map, key))
 			continue;
+		if (k == KIND_SOURCE && str_eq(key, STR("url")) && node_get(map, STR("bundle")))
+			continue; /* stands in its place */
 		const char *end = f->path + strlen(prefix) + key.n;
 
 		if (*end == 0 || strcmp(end, "[]") == 0)

@@ -179,9 +179,10 @@ static void refer_app(struct parse *p, const struct by_name *t, struct doc *d)
 	if (s->source_name.n) {
 		struct doc *named = by_name_get(p, t, KIND_SOURCE, s->namespace, s->source_name);
 
-		if (named)
+		if (named) {
 			s->source = named->typed;
-		else
+			named->used = true;
+		} else
 			no_such(p, KIND_SOURCE, s->source_name,
 				value_at(node_get(d->spec, STR("source")), s->at));
 	}
@@ -213,6 +214,11 @@ static void refer_app(struct parse *p, const struct by_name *t, struct doc *d)
 		struct app_dep *dep = &s->depends_on.p[i];
 		const struct node *item = node_at(d->spec, "dependsOn", NULL);
 
+		if (dep->namespace.n && p->carrier == CONFIG_FILE) {
+			mistake(p, ERR_INVALID, dep->at,
+				"'dependsOn[].namespace' is for documents in a cluster");
+			continue;
+		}
 		if (dep->namespace.n == 0)
 			dep->namespace = s->namespace;
 		if (dep->app.n && !by_name_get(p, t, KIND_APP, dep->namespace, dep->app))

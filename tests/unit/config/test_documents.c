@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "config/config_priv.h"
 #include "leeboard/config.h"
 
 #define HEAD(kind, name)                                                                           \
@@ -220,13 +221,14 @@ static void signers_come_from_one_policy(void **state)
 static void alerts_name_events_that_exist(void **state)
 {
 	(void)state;
-	REFUSED(HEAD("Alert", "oncall") "  to:\n    - {type: slak, address: 'http://10.0.0.5'}\n"
-					"    - {type: email}\n  events: ['drfit.*']\n",
-		"a.yaml:6:14: 'slak' is not one of webhook, slack, did you mean 'slack'?\n"
-		"a.yaml:6:29: http://10.0.0.5 needs 'insecure: true'\n"
+	REFUSED(HEAD("Alert", "oncall") "  to:\n    - {type: webhook, address: 'http://10.0.0.5'}\n"
+					"    - {type: slak}\n    - {type: email, address: "
+					"'smtp://x'}\n  events: ['drfit.*']\n",
+		"a.yaml:6:32: http://10.0.0.5 needs 'insecure: true'\n"
 		"a.yaml:7:7: give exactly one of 'address' and 'addressFrom'\n"
-		"a.yaml:7:14: 'type: email' is not supported yet\n"
-		"a.yaml:8:12: no event matches 'drfit.*', did you mean 'drift.*'?\n");
+		"a.yaml:7:14: 'slak' is not one of webhook, slack, did you mean 'slack'?\n"
+		"a.yaml:8:14: 'type: email' is not supported yet\n"
+		"a.yaml:9:12: no event matches 'drfit.*', did you mean 'drift.*'?\n");
 	REFUSED(HEAD("Alert", "oncall") "  to: [{type: slack, addressFrom: {env: U}}]\n"
 					"  events: drift.found\n",
 		"a.yaml:6:11: 'events' must be a list: write 'events: [drift.found]'\n");
@@ -322,6 +324,64 @@ static void the_reference_page_is_what_the_table_says(void **state)
 	assert_string_equal(page.p, want.p);
 }
 
+/* Each example of the table in a document of its own, beside what its kind needs. */
+static void every_example_of_the_table_is_accepted(void **state)
+{
+	(void)state;
+	static const char *const rest[KIND_COUNT] = {
+		("  url: https://git.example.org/fleet.git\n  ref: {branch: main}\n"
+		 "  verify: {mode: off}\n"),
+		"  source: fleet\n  target: {inCluster: true}\n",
+		"  signers: {allowedSigners: {file: s}}\n",
+		"  to: [{type: slack, addressFrom: {env: U}}]\n",
+		"  mode: active\n",
+	};
+
+	for (size_t i = 0; i < config_fields_n; i++) {
+		const struct field *f = &config_fields[i];
+		str example = str_from(f->example), lines = str_from(rest[f->kind]), line;
+		CLEANUP(buf) struct buf doc = BUF_INIT;
+		CLEANUP(config) struct config *c = NULL;
+
+		if (f->type == F_LATER) {
+			assert_int_equal(example.n, 0);
+			continue;
+		}
+		if (strcmp(f->path, "dependsOn[].namespace") == 0)
+			continue; /* only in a cluster */
+		str key = str_sub(example, 0, str_chr(example, ':'));
+
+		buf_printf(&doc,
+			   "apiVersion: leeboard.dev/v1\nkind: %s\nmetadata: {name: x}\n"
+			   "spec:\n  %s\n",
+			   config_kinds[f->kind], f->example);
+		while (str_split(&lines, '\n', &line))
+			if (line.n && !str_starts(str_trim(line), key))
+				buf_printf(&doc, STR_FMT "\n", STR_ARG(line));
+		buf_str(&doc, STR("---\n" SOURCE "---\n" HEAD(
+				      "Policy",
+				      "team") "  signers: {allowedSigners: {file: "
+					      "s}}\n---\n" HEAD("App", "db") "  source: fleet\n  "
+									     "target: {inCluster: "
+									     "true}\n"));
+		if (f->kind == KIND_APP && str_starts(str_from(f->path), STR("target.name")))
+			buf_str(&doc,
+				STR("---\n" HEAD(
+					"Daemon",
+					"d") "  targets: {manifests: {directory: /srv/m}}\n"));
+		struct text t = {STR("example.yaml"), buf_view(&doc)};
+		CLEANUP(err) struct err *e = config_parse(&t, 1, NULL, NULL, &c);
+
+		if (e) {
+			CLEANUP(buf) struct buf b = BUF_INIT;
+
+			err_print(e, &b);
+			print_error("%s.%s: %s", config_kinds[f->kind], f->path, b.p);
+		}
+		assert_null(e);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +402,7 @@ int main(void)
 		cmocka_unit_test(listening_to_the_world_needs_a_token),
 		cmocka_unit_test(the_screen_shows_line_and_caret),
 		cmocka_unit_test(explain_prints_a_field_and_names_the_nearest),
+		cmocka_unit_test(every_example_of_the_table_is_accepted),
 		cmocka_unit_test(the_reference_page_is_what_the_table_says),
 	};
 
