@@ -161,17 +161,20 @@ struct norm {
 /* Where we are in the tree, for messages; on the stack. */
 struct crumb {
 	const struct crumb *up;
-	str key;
+	str key; /* STR_NONE: the element `index` of a list */
+	size_t index;
 };
 
 static str crumbs(struct arena *a, const struct crumb *c)
 {
 	str s = STR("");
-	size_t n = 0;
 
-	for (; c && n < NODE_MAX_DEPTH; c = c->up, n++)
-		s = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(c->key),
+	for (size_t n = 0; c && n <= NODE_MAX_DEPTH; c = c->up, n++) {
+		str key = c->key.p ? c->key : arena_printf(a, "[%zu]", c->index);
+
+		s = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(key),
 				 s.n && s.p[0] != '[' ? "." : "", STR_ARG(s));
+	}
 	return s;
 }
 
@@ -200,7 +203,7 @@ static void check_string_map(struct norm *m, const struct node *map, const struc
 {
 	for (size_t i = 0; i < map->n; i++) {
 		const struct node *v = map->pairs[i].value;
-		struct crumb here = {at, map->pairs[i].key};
+		struct crumb here = {at, map->pairs[i].key, 0};
 
 		if (v->kind == NODE_STRING)
 			continue;
@@ -213,6 +216,37 @@ static void check_string_map(struct norm *m, const struct node *map, const struc
 		fail(m, err_hint(e, v->kind == NODE_NULL ? "remove the key, or write \"\""
 							 : "put it in quotes"));
 	}
+}
+
+/* A map or a list while it is copied; either vector. */
+struct copy {
+	struct node_pairs pairs;
+	struct node_items items;
+};
+
+/* Element i of n, with the value v. */
+static void copy_one(struct arena *a, struct copy *c, const struct node *n, size_t i,
+		     const struct node *v)
+{
+	if (n->kind == NODE_MAP) {
+		*ARENA_PUSH(a, &c->pairs) = n->pairs[i];
+		c->pairs.p[c->pairs.n - 1].value = v;
+	} else {
+		/* A vector of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
+		*ARENA_PUSH(a, &c->items) = v;
+	}
+}
+
+static const struct node *copy_end(struct arena *a, const struct copy *c, const struct node *n)
+{
+	struct node *ret = ARENA_NEW(a, struct node);
+
+	*ret = n->kind == NODE_MAP ? *node_new_map(a, c->pairs.p, c->pairs.n)
+				   : *node_new_list(a, c->items.p, c->items.n);
+	ret->style = n->style;
+	ret->at = n->at;
+	ret->by = n->by;
+	return ret;
 }
 
 static const struct node *without_nulls(struct norm *m, const struct node *n,
@@ -230,46 +264,29 @@ static const struct node *without_nulls(struct norm *m, const struct node *n,
 		return n;
 	}
 
-	struct node_pairs pairs = {0};
-	struct node_items items = {0};
+	bool map = n->kind == NODE_MAP;
+	bool named = map && obj_schema_shape(s) != OBJ_MAP;
+	const struct obj_schema *item = obj_schema_item(s);
+	struct copy c = {0};
 	bool changed = false;
 
 	for (size_t i = 0; i < n->n; i++) {
-		bool map = n->kind == NODE_MAP;
 		const struct node *v = map ? n->pairs[i].value : n->items[i];
-		struct crumb here = {at, map ? n->pairs[i].key : arena_printf(m->a, "[%zu]", i)};
-		const struct obj_schema *below = map && obj_schema_shape(s) != OBJ_MAP
-							 ? field_schema(s, here.key, depth)
-							 : obj_schema_item(s);
-
+		struct crumb here = {at, map ? n->pairs[i].key : STR_NONE, i};
+		const struct obj_schema *below = named ? field_schema(s, here.key, depth) : item;
 		/* A null that is kept is one that the schema calls any value. */
-		if (v->kind == NODE_NULL && obj_schema_shape(below) != OBJ_ANY) {
-			changed = true;
+		bool drop = v->kind == NODE_NULL && obj_schema_shape(below) != OBJ_ANY;
+		const struct node *w = drop ? NULL : without_nulls(m, v, below, &here, depth + 1);
+
+		if (w == v && !changed)
 			continue;
-		}
-
-		const struct node *w = without_nulls(m, v, below, &here, depth + 1);
-
-		changed = changed || w != v;
-		if (map) {
-			*ARENA_PUSH(m->a, &pairs) = n->pairs[i];
-			pairs.p[pairs.n - 1].value = w;
-		} else {
-			/* A vector of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
-			*ARENA_PUSH(m->a, &items) = w;
-		}
+		for (size_t k = 0; !changed && k < i; k++)
+			copy_one(m->a, &c, n, k, map ? n->pairs[k].value : n->items[k]);
+		changed = true;
+		if (w)
+			copy_one(m->a, &c, n, i, w);
 	}
-	if (!changed)
-		return n;
-
-	struct node *ret = ARENA_NEW(m->a, struct node);
-
-	*ret = n->kind == NODE_MAP ? *node_new_map(m->a, pairs.p, pairs.n)
-				   : *node_new_list(m->a, items.p, items.n);
-	ret->style = n->style;
-	ret->at = n->at;
-	ret->by = n->by;
-	return ret;
+	return changed ? copy_end(m->a, &c, n) : n;
 }
 
 static const struct node *drop_nulls(struct norm *m, const struct node *root)
@@ -359,31 +376,45 @@ static bool is_kind(obj_id id, const char *group_kind)
 	str s = str_from(group_kind);
 	size_t slash = str_chr(s, '/');
 
-	return str_eq(str_sub(s, 0, slash), id.group) &&
+	return slash != SIZE_MAX && str_eq(str_sub(s, 0, slash), id.group) &&
 	       str_eq(str_sub(s, slash + 1, SIZE_MAX), id.kind);
+}
+
+static const struct node *pod_fields(struct arena *a, const struct node *spec)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (str_eq(str_from(rows[i].kind), STR(POD)))
+			spec = act_at(a, spec, str_from(rows[i].path), &rows[i]);
+	return spec;
+}
+
+/* The tree with the rows for pod specs done to the one at the path, which is one of pods[]. */
+static const struct node *pod_fields_at(struct arena *a, const struct node *n, str path)
+{
+	size_t dot = str_chr(path, '.');
+	str name = str_sub(path, 0, dot);
+	const struct node *v = node_get(n, name);
+
+	if (!v)
+		return n;
+
+	const struct node *done = dot == SIZE_MAX
+					  ? pod_fields(a, v)
+					  : pod_fields_at(a, v, str_sub(path, dot + 1, SIZE_MAX));
+
+	return done == v ? n : node_set(a, n, name, done);
 }
 
 static const struct node *fields(struct norm *m, const struct node *root)
 {
 	obj_id id = m->o->id;
-	const char *pod = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(pods); i++)
 		if (is_kind(id, pods[i].kind))
-			pod = pods[i].path;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct row *r = &rows[i];
-		str path = str_from(r->path);
-
-		if (str_eq(str_from(r->kind), STR(POD))) {
-			if (!pod)
-				continue;
-			path = arena_printf(m->a, "%s." STR_FMT, pod, STR_ARG(path));
-		} else if (!str_eq(str_from(r->kind), STR(EVERY)) && !is_kind(id, r->kind)) {
-			continue;
-		}
-		root = act_at(m->a, root, path, r);
-	}
+			root = pod_fields_at(m->a, root, str_from(pods[i].path));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (str_eq(str_from(rows[i].kind), STR(EVERY)) || is_kind(id, rows[i].kind))
+			root = act_at(m->a, root, str_from(rows[i].path), &rows[i]);
 	return root;
 }
 

@@ -119,6 +119,15 @@ static void maps_of_strings_hold_strings_only(void **state)
 		     "2:16: 'data.port' must be a string, not an integer\n");
 }
 
+static void a_message_says_the_path_with_the_elements_of_lists(void **state)
+{
+	(void)state;
+	check_errors(DEPLOY("{'template':{'spec':{'topologySpreadConstraints':[{},\n"
+			    "{'labelSelector':{'matchLabels':{'a':1}}}]}}}"),
+		     "2:38: 'spec.template.spec.topologySpreadConstraints[1].labelSelector."
+		     "matchLabels.a' must be a string, not an integer\n");
+}
+
 static void string_data_moves_into_data_and_wins(void **state)
 {
 	(void)state;
@@ -361,6 +370,7 @@ int main(void)
 		cmocka_unit_test(nulls_are_dropped_at_any_depth),
 		cmocka_unit_test(nulls_stay_where_any_value_is_kept),
 		cmocka_unit_test(maps_of_strings_hold_strings_only),
+		cmocka_unit_test(a_message_says_the_path_with_the_elements_of_lists),
 		cmocka_unit_test(string_data_moves_into_data_and_wins),
 		cmocka_unit_test(values_of_a_secret_are_checked_and_never_shown),
 		cmocka_unit_test(ports_are_tcp_unless_they_say_otherwise),
