@@ -455,6 +455,132 @@ static struct err *read_secrets(struct call *c, const struct node *v, void *memb
 	return read_list(c, v, "secretGenerator", member, one_secret);
 }
 
+/* ------------------------------------------------------------------ replacements */
+
+static const struct field replace_option_fields[] = {
+	{"delimiter", F_STR, AT(replace_options, delimiter), NULL},
+	{"index", F_INT, AT(replace_options, index), NULL},
+	{"create", F_BOOL, AT(replace_options, create), NULL},
+	{"encoding", F_NOT_YET, 0, NULL},
+};
+
+static struct err *read_replace_options(struct call *c, const struct node *v, void *member)
+{
+	return read_map(c, v, "options", replace_option_fields, ARRAY_LEN(replace_option_fields),
+			member);
+}
+
+struct raw_source {
+	struct selector id;
+	str path;
+	struct replace_options options;
+};
+static const struct field source_fields[] = {
+	{"group", F_STR, AT(raw_source, id.group), NULL},
+	{"version", F_STR, AT(raw_source, id.version), NULL},
+	{"kind", F_STR, AT(raw_source, id.kind), NULL},
+	{"name", F_STR, AT(raw_source, id.name), NULL},
+	{"namespace", F_STR, AT(raw_source, id.ns), NULL},
+	{"fieldPath", F_STR, AT(raw_source, path), NULL},
+	{"options", F_CALL, AT(raw_source, options), read_replace_options},
+};
+
+static struct err *read_source(struct call *c, const struct node *v, void *member)
+{
+	struct raw_source *raw = ARENA_NEW(c->b->a, struct raw_source);
+	struct replacement *r = member;
+
+	raw->id.at = v->at;
+	TRY(read_map(c, v, "source", source_fields, ARRAY_LEN(source_fields), raw));
+	r->source = &raw->id;
+	r->source_path = raw->path;
+	r->source_options = raw->options;
+	return NULL;
+}
+
+static struct err *one_reject(struct call *c, const struct node *v, void *member)
+{
+	struct replace_target *t = member;
+	const struct selector *s;
+
+	TRY(read_selector(c, v, &s));
+	*ARENA_PUSH(c->b->a, &t->reject) = s;
+	return NULL;
+}
+
+static struct err *read_rejects(struct call *c, const struct node *v, void *member)
+{
+	return read_list(c, v, "reject", member, one_reject);
+}
+
+static const struct field target_fields[] = {
+	{"select", F_CALL, AT(replace_target, select), read_selector},
+	{"reject", F_CALL, 0, read_rejects},
+	{"fieldPaths", F_STRS, AT(replace_target, paths), NULL},
+	{"options", F_CALL, AT(replace_target, options), read_replace_options},
+};
+
+static struct err *one_target(struct call *c, const struct node *v, void *member)
+{
+	struct replacement *r = member;
+	struct replace_target t = {.at = v->at};
+
+	TRY(read_map(c, v, "targets", target_fields, ARRAY_LEN(target_fields), &t));
+	if (!t.select)
+		return err_at(ERR_MISSING, v->at, "a target needs 'select'");
+	*ARENA_PUSH(c->b->a, &r->targets) = t;
+	return NULL;
+}
+
+static struct err *read_targets(struct call *c, const struct node *v, void *member)
+{
+	return read_list(c, v, "targets", member, one_target);
+}
+
+static const struct field replacement_fields[] = {
+	{"source", F_CALL, 0, read_source},
+	{"sourceValue", F_CALL, AT(replacement, value), keep_string},
+	{"targets", F_CALL, 0, read_targets},
+};
+
+static struct err *one_whole_replacement(struct call *c, const struct node *v, void *member UNUSED)
+{
+	struct replacement r = {.at = v->at, .from = v};
+
+	TRY(read_map(c, v, "replacements", replacement_fields, ARRAY_LEN(replacement_fields), &r));
+	if (!r.source == !r.value)
+		return err_at(ERR_INVALID, v->at,
+			      "a replacement takes one of 'source' and 'sourceValue'");
+	if (!r.targets.n)
+		return err_at(ERR_MISSING, v->at, "a replacement needs 'targets'");
+	*ARENA_PUSH(c->b->a, &c->k->replacements) = r;
+	return NULL;
+}
+
+/* One in place, or a file that holds one or a list of them. */
+static struct err *one_replacement(struct call *c, const struct node *v, void *member)
+{
+	const struct node *path = node_get(v, STR("path"));
+	struct node_docs docs = {0};
+	struct text *text;
+
+	if (!node_is(path, NODE_STRING) || v->n != 1)
+		return one_whole_replacement(c, v, member);
+	TRY(load_file(c->b, c->k->folder, path->text, path->at, &text));
+	TRY(node_read_yaml(c->b->a, text, &docs));
+	if (!docs.n)
+		return err_at(ERR_MISSING, path->at, "file '" STR_FMT "' holds no replacement",
+			      STR_ARG(path->text));
+	if (docs.p[0]->kind == NODE_LIST)
+		return read_list(c, docs.p[0], "replacements", member, one_whole_replacement);
+	return one_whole_replacement(c, docs.p[0], member);
+}
+
+static struct err *read_replacements(struct call *c, const struct node *v, void *member)
+{
+	return read_list(c, v, "replacements", member, one_replacement);
+}
+
 /* ------------------------------------------------------------------ the file */
 
 static struct err *keep_map(struct call *c UNUSED, const struct node *v, void *member)
@@ -485,7 +611,7 @@ static const struct field kust_fields[] = {
 	{"images", F_CALL, 0, read_images},
 	{"imageTags", F_SKIP, 0, NULL}, /* read behind images */
 	{"replicas", F_CALL, 0, read_replicas},
-	{"replacements", F_NOT_YET, 0, NULL},
+	{"replacements", F_CALL, 0, read_replacements},
 	{"vars", F_NOT_YET, 0, NULL},
 	{"configMapGenerator", F_CALL, 0, read_config_maps},
 	{"secretGenerator", F_SKIP, 0, NULL}, /* read behind configMapGenerator */

@@ -79,12 +79,27 @@ static bool internal_enabled(const struct node *annotations, str key)
 	return str_eq(node_get_text(annotations, key), STR("enabled"));
 }
 
+static struct err *check_shape(const struct node *root)
+{
+	const struct node *meta = node_get(root, STR("metadata"));
+
+	if (root->kind != NODE_MAP)
+		return err_at(ERR_RENDER, root->at, "a manifest must be a map, not %s",
+			      node_kind_name(root->kind));
+	if (meta && meta->kind != NODE_MAP)
+		return err_at(ERR_RENDER, meta->at, "'metadata' must be a map, not %s",
+			      node_kind_name(meta->kind));
+	return NULL;
+}
+
 static struct err *add_object(struct build *b, const struct node *root, struct resmap *ret)
 {
 	const struct node *kind = node_get(root, STR("kind"));
 	const struct node *meta = node_get(root, STR("metadata"));
 	const struct node *annotations = node_get(meta, STR("annotations"));
-	str name = node_get_text(meta, STR("name"));
+	const struct node *name = node_get(meta, STR("name"));
+	bool named = name && name->kind != NODE_NULL && name->kind != NODE_MAP &&
+		     name->kind != NODE_LIST && name->text.n;
 	struct res *r;
 
 	if (root->kind != NODE_MAP)
@@ -92,12 +107,15 @@ static struct err *add_object(struct build *b, const struct node *root, struct r
 			      node_kind_name(root->kind));
 	if (!node_is(kind, NODE_STRING) || !kind->text.n)
 		return err_at(ERR_RENDER, root->at, "the manifest has no 'kind'");
-	if (!name.n && !str_ends(kind->text, STR("List")))
+	if (!named && !str_ends(kind->text, STR("List")))
 		return err_at(ERR_RENDER, meta ? meta->at : root->at,
 			      "the " STR_FMT " has no 'metadata.name'", STR_ARG(kind->text));
 	if (ret->n >= RENDER_MAX_OBJECTS)
 		return err_at(ERR_RENDER_LIMIT, root->at, "more than %u objects",
 			      RENDER_MAX_OBJECTS);
+	if (meta && meta->kind == NODE_NULL)
+		root = node_del(b->a, root, STR("metadata"));
+	TRY(check_shape(root));
 	r = ARENA_NEW(b->a, struct res);
 	r->root = root;
 	r->at = root->at;
@@ -211,14 +229,22 @@ static struct err *append(struct arena *a, struct id_set *ids, struct resmap *rm
 	return e;
 }
 
-static void drop_deleted(struct resmap *rm)
+/* Drops what a transformer deleted or emptied; what it left must still be an object. */
+static struct err *drop_deleted(struct resmap *rm)
 {
+	struct err *e = NULL;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < rm->n; i++)
-		if (rm->p[i]->root && !(rm->p[i]->root->kind == NODE_MAP && !rm->p[i]->root->n))
-			rm->p[kept++] = rm->p[i];
+	for (size_t i = 0; i < rm->n; i++) {
+		const struct node *root = rm->p[i]->root;
+
+		if (!root || (root->kind == NODE_MAP && !root->n))
+			continue;
+		e = err_join(e, check_shape(root));
+		rm->p[kept++] = rm->p[i];
+	}
 	rm->n = kept;
+	return e;
 }
 
 /* ------------------------------------------------------------------ folders */
@@ -369,7 +395,7 @@ static struct err *accumulate(struct build *b, const struct kustomization *k, st
 		TRY(load_component(b, k, &k->components.p[i], rm));
 #define X(name)                                                                                    \
 	TRY(xform_##name(b->a, k, rm));                                                            \
-	drop_deleted(rm);
+	TRY(drop_deleted(rm));
 	XFORMS(X)
 #undef X
 	return NULL;

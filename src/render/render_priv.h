@@ -127,6 +127,34 @@ struct gen_spec {
 	const struct node *from;
 	loc at;
 };
+/* How a value is cut out of a text, or put into one. */
+struct replace_options {
+	str delimiter;
+	const struct node *index; /* an integer or NULL */
+	bool create;
+};
+struct replace_target {
+	const struct selector *select;
+	struct {
+		const struct selector **p;
+		size_t n, cap;
+	} reject;
+	struct res_strs paths;
+	struct replace_options options;
+	loc at;
+};
+struct replacement {
+	const struct selector *source; /* exact; NULL: value */
+	str source_path;
+	struct replace_options source_options;
+	const struct node *value; /* sourceValue */
+	struct {
+		struct replace_target *p;
+		size_t n, cap;
+	} targets;
+	const struct node *from;
+	loc at;
+};
 struct kust_entry {
 	str text; /* a path */
 	loc at;
@@ -162,6 +190,10 @@ struct kustomization {
 		size_t n, cap;
 	} generators; /* configMapGenerator, then secretGenerator */
 	struct gen_options generator_options;
+	struct {
+		struct replacement *p;
+		size_t n, cap;
+	} replacements;
 	const struct node *sort_options; /* or NULL */
 };
 
@@ -178,7 +210,8 @@ struct kustomization {
 	X(annotations)                                                                             \
 	X(patches_json)                                                                            \
 	X(replicas)                                                                                \
-	X(images)
+	X(images)                                                                                  \
+	X(replacements)
 #define X(name)                                                                                    \
 	MUST_CHECK struct err *xform_##name(struct arena *a, const struct kustomization *k,        \
 					    struct resmap *rm);

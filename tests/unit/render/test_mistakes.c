@@ -187,6 +187,36 @@ static void a_generator_must_merge_into_something(void **state)
 		    "kustomization.yaml:5:3: configmap 'c' repeats the key 'a'\n");
 }
 
+static void a_replacement_needs_one_source_and_its_fields(void **state)
+{
+	static const char pods[] = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\n"
+				   "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n";
+
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "resources: [r.yaml]\n"
+						 "replacements:\n"
+						 "- source: {kind: Pod}\n"
+						 "  targets: [{select: {name: a}}]\n"},
+			  {"r.yaml", pods}),
+		    "",
+		    "kustomization.yaml:3:11: the source matches several objects: "
+		    "'Pod.v1.[noGrp]/a.[noNs]' and 'Pod.v1.[noGrp]/b.[noNs]'\n");
+	assert_says(FILES({"kustomization.yaml",
+			   "resources: [r.yaml]\n"
+			   "replacements:\n"
+			   "- source: {name: a}\n"
+			   "  targets: [{select: {name: b}, fieldPaths: [spec.x]}]\n"},
+			  {"r.yaml", pods}),
+		    "",
+		    "kustomization.yaml:4:13: 'Pod.v1.[noGrp]/b.[noNs]' has no field 'spec.x'\n");
+	assert_says(FILES({"kustomization.yaml", "resources: []\n"
+						 "replacements:\n"
+						 "- targets: [{select: {name: b}}]\n"}),
+		    "",
+		    "kustomization.yaml:3:3: a replacement takes one of 'source' and "
+		    "'sourceValue'\n");
+}
+
 static void a_plain_folder_renders_its_manifests(void **state)
 {
 	(void)state;
@@ -207,6 +237,7 @@ int main(void)
 		cmocka_unit_test(an_object_twice_names_both_places),
 		cmocka_unit_test(manifests_say_what_they_lack),
 		cmocka_unit_test(a_generator_must_merge_into_something),
+		cmocka_unit_test(a_replacement_needs_one_source_and_its_fields),
 		cmocka_unit_test(a_plain_folder_renders_its_manifests),
 	};
 
