@@ -322,6 +322,9 @@ const struct policy *config_policy(const struct config *c, str name);
  * "2 mistakes in 1 of 4 documents; a running daemon keeps its configuration". */
 MUST_CHECK struct err *config_check(const char *const *paths, size_t n,
 				    const struct config_opts *opts, struct buf *ret);
+/* `check --effective`: the documents as YAML, with what the Daemon's `defaults` gave them. Holds no
+ * secret: none can be written inline. */
+void config_effective(const struct config *c, struct buf *ret);
 /* `leeboard explain KIND[.FIELD]`; any case; ERR_NOT_FOUND with the nearest word. */
 MUST_CHECK struct err *config_explain(str what, bool recursive, struct buf *ret);
 /* docs/reference-config.md, whole. */

@@ -1,8 +1,6 @@
 /* What a document says beyond the types of its fields. */
 #include "config_priv.h"
 
-#include <stdlib.h>
-
 /* The place of a key of map, or of map itself. */
 static loc key_at(const struct node *map, const char *key, loc otherwise)
 {

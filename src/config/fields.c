@@ -1,6 +1,8 @@
 /* The table of fields, and what people read of it: explain and the reference. */
 #include "config_priv.h"
 
+#include <strings.h>
+
 #define FIELD(kind, path, type, flags, def, values, st, member, meaning, example)                  \
 	{KIND_##kind, F_##type, path, flags, def, values, offsetof(struct st, member),             \
 	 meaning,     example,  ""},

@@ -506,3 +506,52 @@ struct err *config_check(const char *const *paths, size_t n, const struct config
 	buf_char(ret, '\n');
 	return NULL;
 }
+
+void config_effective(const struct config *c, struct buf *ret)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+	struct row {
+		enum kind kind;
+		str name, namespace;
+		const struct node *spec;
+	};
+	struct {
+		struct row *p;
+		size_t n, cap;
+	} rows = {NULL, 0, 0};
+
+	if (c->daemon.at.in)
+		*ARENA_PUSH(a, &rows) =
+			(struct row){KIND_DAEMON, c->daemon.name, STR_NONE, c->daemon.spec};
+	for (size_t i = 0; i < c->policies.n; i++)
+		*ARENA_PUSH(a, &rows) = (struct row){KIND_POLICY, c->policies.p[i]->name, STR_NONE,
+						     c->policies.p[i]->spec};
+	for (size_t i = 0; i < c->sources.n; i++)
+		*ARENA_PUSH(a, &rows) =
+			(struct row){KIND_SOURCE, c->sources.p[i]->name, c->sources.p[i]->namespace,
+				     c->sources.p[i]->spec};
+	for (size_t i = 0; i < c->apps.n; i++)
+		*ARENA_PUSH(a, &rows) = (struct row){KIND_APP, c->apps.p[i]->name,
+						     c->apps.p[i]->namespace, c->apps.p[i]->spec};
+	for (size_t i = 0; i < c->alerts.n; i++)
+		*ARENA_PUSH(a, &rows) =
+			(struct row){KIND_ALERT, c->alerts.p[i]->name, c->alerts.p[i]->namespace,
+				     c->alerts.p[i]->spec};
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct row *r = &rows.p[i];
+		struct node_pairs meta = {NULL, 0, 0}, doc = {NULL, 0, 0};
+
+		if (r->name.n)
+			node_pairs_add(a, &meta, STR("name"), node_new_str(a, r->name));
+		if (r->namespace.n)
+			node_pairs_add(a, &meta, STR("namespace"), node_new_str(a, r->namespace));
+		node_pairs_add(a, &doc, STR("apiVersion"), node_new_str(a, STR(API_VERSION)));
+		node_pairs_add(a, &doc, STR("kind"),
+			       node_new_str(a, str_from(config_kinds[r->kind])));
+		node_pairs_add(a, &doc, STR("metadata"), node_new_map(a, meta.p, meta.n));
+		node_pairs_add(a, &doc, STR("spec"), r->spec);
+		if (i > 0)
+			buf_str(ret, STR("---\n"));
+		node_yaml(node_new_map(a, doc.p, doc.n), ret);
+	}
+}

@@ -1,8 +1,8 @@
 /* One map below spec by the rows of the table, into its struct. */
 #include "config_priv.h"
 
-#include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* ------------------------------------------------------------------ mistakes */
 

@@ -63,6 +63,9 @@ static void no_such(struct parse *p, enum kind k, str name, loc at)
 	str *names = ARENA_ARRAY(p->a, str, p->docs.n);
 	size_t n = 0;
 
+	/* It may stand in what could not be read: the mistake there is said, and enough. */
+	if (p->bad_streams)
+		return;
 	for (size_t i = 0; i < p->docs.n; i++)
 		if (p->docs.p[i].kind == k && p->docs.p[i].name.n)
 			names[n++] = p->docs.p[i].name;
@@ -171,6 +174,17 @@ static void take_named_target(struct parse *p, struct doc *d, struct app *s)
 			"no target '" STR_FMT "': the Daemon has no 'targets'", STR_ARG(wanted));
 }
 
+/* Is the folder one that the Daemon allows? A way up could lead out of what a glob names. */
+static bool is_allowed(const struct config_texts *dirs, str path)
+{
+	str rest = path, part;
+
+	while (str_split(&rest, '/', &part))
+		if (str_eq(part, STR("..")))
+			return false;
+	return config_globs(dirs, path);
+}
+
 static void refer_app(struct parse *p, const struct by_name *t, struct doc *d)
 {
 	struct app *s = d->typed;
@@ -205,7 +219,7 @@ static void refer_app(struct parse *p, const struct by_name *t, struct doc *d)
 	if (s->target.kind == TARGET_NAME && s->target.name.n)
 		take_named_target(p, d, s);
 	if (s->target.kind == TARGET_DIRECTORY && dirs->n && s->target.directory.n &&
-	    !config_globs(dirs, s->target.directory))
+	    !is_allowed(dirs, s->target.directory))
 		mistake(p, ERR_NOT_ALLOWED, s->target.at,
 			"'" STR_FMT "' is outside 'directories' of the Daemon (it has: " STR_FMT
 			")",

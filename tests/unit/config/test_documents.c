@@ -270,6 +270,76 @@ static void the_daemons_only_target_needs_no_name(void **state)
 		"{file: …}}'\n");
 }
 
+static void effective_documents_show_the_daemons_defaults(void **state)
+{
+	(void)state;
+	CLEANUP(buf) struct buf got = BUF_INIT;
+	CLEANUP(config)
+	struct config *c = loaded(SOURCE "---\n" APP "---\n" HEAD(
+		"Daemon", "d") "  defaults: {app: {interval: 30m, target: {inCluster: true}}}\n");
+
+	config_effective(c, &got);
+	assert_string_equal(got.p, "apiVersion: leeboard.dev/v1\n"
+				   "kind: Daemon\n"
+				   "metadata:\n"
+				   "  name: d\n"
+				   "spec:\n"
+				   "  defaults:\n"
+				   "    app:\n"
+				   "      interval: 30m\n"
+				   "      target:\n"
+				   "        inCluster: true\n"
+				   "---\n"
+				   "apiVersion: leeboard.dev/v1\n"
+				   "kind: Source\n"
+				   "metadata:\n"
+				   "  name: fleet\n"
+				   "spec:\n"
+				   "  url: https://git.example.org/fleet.git\n"
+				   "  ref:\n"
+				   "    branch: main\n"
+				   "  verify:\n"
+				   "    mode: \"off\"\n"
+				   "---\n"
+				   "apiVersion: leeboard.dev/v1\n"
+				   "kind: App\n"
+				   "metadata:\n"
+				   "  name: web\n"
+				   "spec:\n"
+				   "  source: fleet\n"
+				   "  target:\n"
+				   "    directory: /srv/web\n"
+				   "  interval: 30m\n");
+}
+
+static void what_may_stand_in_an_unread_file_is_not_missed(void **state)
+{
+	(void)state;
+	CLEANUP(config) struct config *c = NULL;
+	struct text t[] = {{STR("app.yaml"), STR(APP)}, {STR("source.yaml"), STR("kind: [\n")}};
+	struct config_tally tally;
+	CLEANUP(err) struct err *e = config_parse(t, 2, NULL, &tally, &c);
+
+	assert_int_equal(tally.mistakes, 1);
+	assert_int_equal(tally.bad, 1);
+	assert_int_equal(tally.documents, 2);
+	text_is(err_file(e), "source.yaml");
+}
+
+static void directories_hold_against_a_way_up(void **state)
+{
+	(void)state;
+	REFUSED(SOURCE "---\n" HEAD(
+			"App", "a") "  source: fleet\n"
+				    "  target: {directory: /srv/../etc}\n---\n" HEAD(
+					    "App", "b") "  source: fleet\n"
+							"  target: {directory: /srv/b}\n---\n" HEAD(
+								"Daemon",
+								"d") "  directories: ['/srv/**']\n",
+		"a.yaml:14:3: '/srv/../etc' is outside 'directories' of the Daemon (it has: "
+		"/srv/**)\n");
+}
+
 static void listening_to_the_world_needs_a_token(void **state)
 {
 	(void)state;
@@ -399,6 +469,9 @@ int main(void)
 		cmocka_unit_test(alerts_name_events_that_exist),
 		cmocka_unit_test(the_daemon_gives_defaults_where_documents_are_silent),
 		cmocka_unit_test(the_daemons_only_target_needs_no_name),
+		cmocka_unit_test(effective_documents_show_the_daemons_defaults),
+		cmocka_unit_test(what_may_stand_in_an_unread_file_is_not_missed),
+		cmocka_unit_test(directories_hold_against_a_way_up),
 		cmocka_unit_test(listening_to_the_world_needs_a_token),
 		cmocka_unit_test(the_screen_shows_line_and_caret),
 		cmocka_unit_test(explain_prints_a_field_and_names_the_nearest),
