@@ -151,8 +151,8 @@ bool obj_schema_atomic(const struct obj_schema *s)
 	return s && (s->flags & F_ATOMIC);
 }
 
-/* An identity says no version: the newest stable one that the table knows of the kind, which is the
- * first in bytewise order ("v1" before "v1alpha1", and "v2" has what v1 has not: so the last). */
+/* An identity says no version: the last of the stable ones counts, which are two bytes long ("v2"
+ * has what "v1" has not), else the first. */
 static const struct obj_schema *any_version(obj_id id)
 {
 	const struct obj_schema *best = NULL;
