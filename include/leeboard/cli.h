@@ -6,5 +6,7 @@
 #include "leeboard/base.h"
 
 int cli_render(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_explain(int argc, char **argv);
 /* Prints e and frees it; the exit status is `status`, or the error's own when that is 0. */
 int cli_fail(struct err *e, int status);

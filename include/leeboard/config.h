@@ -319,9 +319,10 @@ const struct policy *config_policy(const struct config *c, str name);
 /* ------------------------------------------------------------------ verbs and pages */
 
 /* `leeboard check`: mistakes as the error, warnings and the closing line in ret:
- * "2 mistakes in 1 of 4 documents; a running daemon keeps its configuration". */
+ * "2 mistakes in 1 of 4 documents; a running daemon keeps its configuration". tally as above. */
 MUST_CHECK struct err *config_check(const char *const *paths, size_t n,
-				    const struct config_opts *opts, struct buf *ret);
+				    const struct config_opts *opts, struct config_tally *tally,
+				    struct buf *ret);
 /* `check --effective`: the documents as YAML, with what the Daemon's `defaults` gave them. Holds no
  * secret: none can be written inline. */
 void config_effective(const struct config *c, struct buf *ret);

@@ -10,6 +10,8 @@ static const struct verb {
 	int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit status */
 } verbs[] = {
 	{"render", "print the objects of a folder, as kustomize build does", cli_render},
+	{"check", "say every mistake of some documents at once", cli_check},
+	{"explain", "what a kind or a field of a document means", cli_explain},
 	{"help", "say what there is", cmd_help},
 	{"version", "print the version", cmd_version},
 };

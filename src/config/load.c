@@ -477,12 +477,14 @@ const struct policy *config_policy(const struct config *c, str name)
 /* ------------------------------------------------------------------ check */
 
 struct err *config_check(const char *const *paths, size_t n, const struct config_opts *opts,
-			 struct buf *ret)
+			 struct config_tally *tally, struct buf *ret)
 {
 	CLEANUP(config) struct config *c = NULL;
 	struct config_tally t = {0, 0, 0, 0};
 	struct err *e = config_load(paths, n, opts, &t, &c);
 
+	if (tally)
+		*tally = t;
 	if (e) {
 		buf_printf(ret,
 			   "%zu %s in %zu of %zu documents; a running daemon keeps its "

@@ -151,7 +151,7 @@ static void a_folder_is_read_in_name_order_and_checked(void **state)
 					  "metadata: {name: fleet}\nspec: {url: /srv/fleet, ref: "
 					  "{branch: main}, verify: {mode: off}, intervall: 1m}\n"),
 				      0644));
-	CLEANUP(err) struct err *e = config_check(paths, 1, NULL, &out);
+	CLEANUP(err) struct err *e = config_check(paths, 1, NULL, NULL, &out);
 
 	assert_string_equal(out.p, "2 mistakes in 2 of 2 documents; a running daemon keeps its "
 				   "configuration\n");
