@@ -3,6 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+static void items_copy(const struct node **to, const struct node *const *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = from[i];
+}
+
 static struct node *node_new(struct arena *a, enum node_kind k)
 {
 	struct node *n = ARENA_NEW(a, struct node);
@@ -57,7 +63,7 @@ const struct node *node_new_list(struct arena *a, const struct node *const *item
 
 	assert(n <= UINT32_MAX);
 	if (n)
-		memcpy(copy, items, n * sizeof(items[0]));
+		items_copy(copy, items, n);
 	l->items = copy;
 	l->n = (uint32_t)n;
 	return l;
@@ -85,6 +91,7 @@ bool map_index(struct arena *a, struct node *map, size_t twice[2])
 		cap *= 2;
 	/* slot[0] is the mask; a slot holds the position + 1. */
 	slot = ARENA_ARRAY(a, uint32_t, cap + 1);
+	assert(map->pairs);
 	slot[0] = (uint32_t)(cap - 1);
 	for (size_t i = 0; i < n; i++) {
 		size_t h = str_hash(map->pairs[i].key) & (cap - 1);
@@ -204,7 +211,7 @@ const struct node *node_del(struct arena *a, const struct node *map, str key)
 	if (i == SIZE_MAX)
 		return map;
 	n = map->n - 1;
-	p = n ? ARENA_ARRAY(a, struct node_pair, n) : NULL;
+	p = ARENA_ARRAY(a, struct node_pair, n);
 	if (i)
 		memcpy(p, map->pairs, i * sizeof(*p));
 	if (n > i)
@@ -233,7 +240,7 @@ const struct node *node_list_set(struct arena *a, const struct node *list, size_
 	const struct node **p = ARENA_ARRAY(a, const struct node *, list->n);
 
 	assert(list->kind == NODE_LIST && i < list->n);
-	memcpy(p, list->items, list->n * sizeof(*p));
+	items_copy(p, list->items, list->n);
 	p[i] = value;
 	return list_like(a, list, p, list->n);
 }
@@ -248,10 +255,10 @@ const struct node *node_list_insert(struct arena *a, const struct node *list, si
 	if (i > n)
 		i = n;
 	if (i)
-		memcpy(p, list->items, i * sizeof(*p));
+		items_copy(p, list->items, i);
 	p[i] = value;
 	if (n > i)
-		memcpy(p + i + 1, list->items + i, (n - i) * sizeof(*p));
+		items_copy(p + i + 1, list->items + i, n - i);
 	return list_like(a, list, p, n + 1);
 }
 
@@ -268,9 +275,9 @@ const struct node *node_list_del(struct arena *a, const struct node *list, size_
 	assert(list->kind == NODE_LIST && i < list->n);
 	p = n ? ARENA_ARRAY(a, const struct node *, n) : NULL;
 	if (i)
-		memcpy(p, list->items, i * sizeof(*p));
+		items_copy(p, list->items, i);
 	if (n > i)
-		memcpy(p + i, list->items + i + 1, (n - i) * sizeof(*p));
+		items_copy(p + i, list->items + i + 1, n - i);
 	return list_like(a, list, p, n);
 }
 
@@ -303,7 +310,7 @@ static const struct node *sorted(struct arena *a, const struct node *n, cmp_fn *
 				continue;
 			if (!p) {
 				p = ARENA_ARRAY(a, const struct node *, n->n);
-				memcpy(p, n->items, n->n * sizeof(*p));
+				items_copy(p, n->items, n->n);
 			}
 			p[i] = v;
 		}

@@ -3,7 +3,7 @@
 #include "leeboard/node.h"
 
 /* Trees that edits built may be deeper than what a reader lets in, but never by much. */
-#define NODE_WALK_DEPTH (NODE_MAX_DEPTH * 10)
+#define NODE_WALK_DEPTH 1000
 
 /* ---------------------------------------------------------------- scalar.c */
 

@@ -184,7 +184,7 @@ static struct err *edit(const struct step *s, const struct node *root, const str
 {
 	const struct node *way[NODE_WALK_DEPTH];
 	size_t n = s->path.n;
-	const struct node *v;
+	const struct node *v = NULL;
 
 	if (!n) {
 		if (s->op == OP_REMOVE)
@@ -262,7 +262,7 @@ static struct err *read_text(const struct node *op, str key, str *ret)
 static struct err *read_step(struct step *s, const struct node *op, struct node_path *from,
 			     str *from_text)
 {
-	str names[ARRAY_LEN(ops)], name;
+	str names[ARRAY_LEN(ops)], name = STR_NONE;
 	size_t i;
 
 	if (op->kind != NODE_MAP)

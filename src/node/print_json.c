@@ -93,15 +93,16 @@ static void put_number(struct buf *b, const struct node *n, bool canonical)
 
 	if (!canonical && is_json_number(n->text)) {
 		buf_str(b, n->text);
-	} else if (!number_from(n->text, &v)) {
-		buf_json(b, n->text);
-	} else if (v.is_int) {
-		buf_printf(b, "%s%llu", v.neg ? "-" : "", (unsigned long long)v.mag);
-	} else if (n->kind == NODE_INT) {
-		buf_str(b, n->text); /* of JSON, with more than 64 bits: one spelling */
-	} else {
-		put_double(b, v.d);
+		return;
 	}
+	if (!number_from(n->text, &v))
+		buf_json(b, n->text);
+	else if (v.is_int)
+		buf_printf(b, "%s%llu", v.neg ? "-" : "", (unsigned long long)v.mag);
+	else if (n->kind == NODE_INT)
+		buf_str(b, n->text); /* of JSON, with more than 64 bits: one spelling */
+	else
+		put_double(b, v.d);
 }
 
 static int key_cmp(const void *a, const void *b)

@@ -81,6 +81,7 @@ static struct shape shape_of(str s)
 
 	if (!s.n)
 		return (struct shape){.single = true};
+	assert(s.p);
 	if (s.n >= 3 && (memcmp(s.p, "---", 3) == 0 || memcmp(s.p, "...", 3) == 0))
 		r.plain = false;
 	if (strchr("#,[]{}&*!|>'\"%@`", s.p[0]) ||
@@ -88,7 +89,7 @@ static struct shape shape_of(str s)
 		r.plain = false;
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		char next = i + 1 < s.n ? s.p[i + 1] : '\n';
+		unsigned char next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : '\n';
 
 		if (c >= 0x80) {
 			size_t len;
@@ -105,8 +106,6 @@ static struct shape shape_of(str s)
 			if (next == '#')
 				r.plain = false;
 		} else if (c == ':' && i && (next == ' ' || next == '\n')) {
-			r.plain = false;
-		} else if (c == '\n' && next == '#') {
 			r.plain = false;
 		}
 	}
@@ -259,14 +258,13 @@ static void put_literal(struct out *o, str s, size_t ind)
 static void put_string(struct out *o, str s, size_t ind, bool simple_key)
 {
 	struct shape f = shape_of(s);
+	bool bare = !f.lines && !scalar_wants_quotes(s); /* what no style needs to protect */
 
 	if (f.lines && f.literal && !simple_key)
 		put_literal(o, s, ind);
-	else if (f.lines || scalar_wants_quotes(s))
-		put_double(o, s, ind, !simple_key);
-	else if (f.plain)
+	else if (bare && f.plain)
 		put_plain(o, s, ind, !simple_key);
-	else if (f.single)
+	else if (bare && f.single)
 		put_single(o, s, ind, !simple_key);
 	else
 		put_double(o, s, ind, !simple_key);
