@@ -37,19 +37,36 @@ static void put_double(struct buf *b, double d)
 	}
 }
 
+/* As buf_json, but whole runs at a time. */
 static void put_text(struct buf *b, str s)
 {
-	if (s.n && json_plain_end(s.p, s.p + s.n) != s.p + s.n) {
+	static const char from[] = "\b\f\n\r\t\"\\", to[] = "bfnrt\"\\";
+	const char *p = s.p, *end = s.p + s.n, *run = p, *hit;
+
+	if (s.n && json_plain_end(p, end) != end && str_utf8_bad(s) != SIZE_MAX) {
 		buf_json(b, s);
 		return;
 	}
 	buf_reserve(b, s.n + 2);
-	b->p[b->n] = '"';
-	if (s.n)
-		memcpy(b->p + b->n + 1, s.p, s.n);
-	b->p[b->n + s.n + 1] = '"';
-	b->n += s.n + 2;
-	b->p[b->n] = '\0';
+	buf_char(b, '"');
+	while (p < end) {
+		p = json_plain_end(p, end);
+		if (p == end)
+			break;
+		if ((unsigned char)*p >= 0x80) {
+			p++;
+			continue;
+		}
+		buf_add(b, run, (size_t)(p - run));
+		hit = strchr(from, *p);
+		if (hit)
+			buf_add(b, (char[]){'\\', to[hit - from]}, 2);
+		else
+			buf_printf(b, "\\u%04x", (unsigned)*p);
+		run = ++p;
+	}
+	buf_add(b, run, (size_t)(end - run));
+	buf_char(b, '"');
 }
 
 /* Is the spelling a number of JSON? */

@@ -1,5 +1,6 @@
 /* JSON as RFC 8259 has it, read in one pass and nothing more lenient. */
 #include "node_priv.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -95,7 +96,7 @@ static struct err *take_escape(struct reader *r)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *hit;
-	uint32_t c, low;
+	uint32_t c, low = 0;
 
 	if (r->p == r->end)
 		return bad(r, "a string is not closed");
@@ -261,12 +262,12 @@ static struct err *take_list(struct reader *r, unsigned depth, const struct node
 		return NULL;
 	}
 	for (;;) {
-		const struct node *v;
+		const struct node *v = NULL;
 
 		TRY(take_value(r, depth + 1, &v));
 		if (r->items.n == r->items.cap) {
 			r->items.cap = r->items.cap ? r->items.cap * 2 : 64;
-			r->items.p = xrealloc(r->items.p, r->items.cap * sizeof(r->items.p[0]));
+			r->items.p = xrealloc(r->items.p, r->items.cap * sizeof(void *));
 		}
 		r->items.p[r->items.n++] = v;
 		skip_blanks(r);
@@ -282,7 +283,7 @@ static struct err *take_list(struct reader *r, unsigned depth, const struct node
 	}
 	n = r->items.n - base;
 	l->items = memcpy(ARENA_ARRAY(r->a, const struct node *, n), r->items.p + base,
-			  n * sizeof(l->items[0]));
+			  n * sizeof(void *));
 	l->n = (uint32_t)n;
 	r->items.n = base;
 	*ret = l;
@@ -342,6 +343,7 @@ static struct err *take_map(struct reader *r, unsigned depth, const struct node 
 			return bad(r, "expected ',' or '}' in a map");
 		}
 	}
+	assert(r->pairs.p);
 	n = r->pairs.n - base;
 	m->pairs = memcpy(ARENA_ARRAY(r->a, struct node_pair, n), r->pairs.p + base,
 			  n * sizeof(m->pairs[0]));
@@ -399,7 +401,7 @@ static struct err *take_value(struct reader *r, unsigned depth, const struct nod
 
 static struct err *take_all(struct reader *r, const struct node **ret)
 {
-	const struct node *n;
+	const struct node *n = NULL;
 
 	skip_blanks(r);
 	TRY(take_value(r, 1, &n));

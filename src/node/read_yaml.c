@@ -332,7 +332,7 @@ static void give(struct reader *r, const struct node *n)
 	}
 	if (r->items.n == r->items.cap) {
 		r->items.cap = r->items.cap ? r->items.cap * 2 : 64;
-		r->items.p = xrealloc(r->items.p, r->items.cap * sizeof(r->items.p[0]));
+		r->items.p = xrealloc(r->items.p, r->items.cap * sizeof(void *));
 	}
 	r->items.p[r->items.n++] = n;
 }
@@ -404,10 +404,10 @@ static void drop_repeated(struct node_pairs *v, size_t from)
 
 	if (n < 2)
 		return;
-	p = xcalloc(n, sizeof(struct node_pair *));
+	p = xcalloc(n, sizeof(void *));
 	for (size_t i = 0; i < n; i++)
 		p[i] = &v->p[from + i];
-	qsort(p, n, sizeof(struct node_pair *), source_cmp);
+	qsort(p, n, sizeof(void *), source_cmp);
 	for (size_t i = n; i-- > 1;) {
 		if (str_eq(p[i]->key, p[i - 1]->key))
 			p[i]->value = NULL;
@@ -494,7 +494,7 @@ static struct err *close_container(struct reader *r)
 
 		if (count_)
 			n->items = memcpy(ARENA_ARRAY(r->a, const struct node *, count_),
-					  r->items.p + f->base, count_ * sizeof(n->items[0]));
+					  r->items.p + f->base, count_ * sizeof(void *));
 		n->n = (uint32_t)count_;
 		r->items.n = f->base;
 	}
@@ -611,6 +611,12 @@ static struct err *parser_err(const struct reader *r)
 	return e;
 }
 
+static void add_doc(struct arena *a, struct node_docs *v, const struct node *n)
+{
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): a vector of pointers */
+	*ARENA_PUSH(a, v) = n;
+}
+
 static struct err *take_event(struct reader *r, const yaml_event_t *ev, struct node_docs *ret)
 {
 	switch (ev->type) {
@@ -622,7 +628,7 @@ static struct err *take_event(struct reader *r, const yaml_event_t *ev, struct n
 		return NULL;
 	case YAML_DOCUMENT_END_EVENT:
 		if (r->root && !r->root_is_empty)
-			*ARENA_PUSH(r->a, ret) = r->root;
+			add_doc(r->a, ret, r->root);
 		return NULL;
 	case YAML_ALIAS_EVENT:
 		return take_alias(r, ev);
@@ -700,6 +706,6 @@ struct err *node_read_yaml(struct arena *a, const struct text *in, struct node_d
 	if (e)
 		return e;
 	for (size_t i = 0; i < docs.n; i++)
-		*ARENA_PUSH(a, ret) = docs.p[i];
+		add_doc(a, ret, docs.p[i]);
 	return NULL;
 }
