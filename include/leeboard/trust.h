@@ -2,9 +2,10 @@
  *
  * Works on the raw bytes of a commit, with parsers of its own: stricter than git on purpose. What a
  * commit says is believed only after trust_verify_commit answered TRUST_GOOD; each other verdict is
- * a reason to hold. Built so far: SSH signatures by Ed25519 keys, allowed_signers files, mode head.
- * Every other key type, signature kind and mode is TRUST_UNSUPPORTED or ERR_NOT_SUPPORTED, never a
- * pass. Text out of a commit or a signature never enters `detail`. */
+ * a reason to hold. Built so far: SSH signatures by Ed25519, ECDSA and RSA keys (from 3072 bits on),
+ * allowed_signers files, mode head. Every other key type, signature kind and mode is
+ * TRUST_UNSUPPORTED or ERR_NOT_SUPPORTED, never a pass. Text out of a commit or a signature never
+ * enters `detail`. */
 #pragma once
 #include "leeboard/git.h"
 

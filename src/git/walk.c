@@ -180,9 +180,12 @@ static bool only_b(unsigned marks)
 
 static enum git_walk paint(struct walk *w, uint32_t i, unsigned marks)
 {
-	unsigned old = w->all.p[i].marks, now = old | marks;
+	unsigned old, now;
 	enum git_walk rc;
 
+	assert(w->all.p && i < w->all.n);
+	old = w->all.p[i].marks;
+	now = old | marks;
 	if (now == old)
 		return GIT_WALK_OK;
 	rc = load(w, i);
