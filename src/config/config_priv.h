@@ -114,7 +114,7 @@ void read_map(struct parse *p, enum kind k, const char *prefix, const struct nod
 void read_defaults(struct parse *p, enum kind k, const char *prefix, void *base);
 /* One value by its row; shown is the key as people wrote it. */
 void read_value(struct parse *p, const struct field *f, const char *shown, const struct node *v,
-		void *base, bool partial);
+		void *base);
 void read_keys(struct parse *p, const struct node *map, const char *where, const str *known,
 	       size_t n);
 /* What one document says beyond its rows. */

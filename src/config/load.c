@@ -170,6 +170,7 @@ static void read_doc(struct parse *p, struct doc *d)
 		struct source *s = d->typed;
 
 		s->name = d->name, s->namespace = d->namespace, s->at = d->at, s->spec = d->spec;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 		*ARENA_PUSH(p->a, &p->c->sources) = s;
 		if (d->spec)
 			check_source(p, d, s);
@@ -179,6 +180,7 @@ static void read_doc(struct parse *p, struct doc *d)
 		struct app *s = d->typed;
 
 		s->name = d->name, s->namespace = d->namespace, s->at = d->at, s->spec = d->spec;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 		*ARENA_PUSH(p->a, &p->c->apps) = s;
 		if (d->spec)
 			check_app(p, d, s);
@@ -188,6 +190,7 @@ static void read_doc(struct parse *p, struct doc *d)
 		struct policy *s = d->typed;
 
 		s->name = d->name, s->at = d->at, s->spec = d->spec;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 		*ARENA_PUSH(p->a, &p->c->policies) = s;
 		if (d->spec)
 			check_policy(p, d, s);
@@ -197,6 +200,7 @@ static void read_doc(struct parse *p, struct doc *d)
 		struct alert *s = d->typed;
 
 		s->name = d->name, s->namespace = d->namespace, s->at = d->at, s->spec = d->spec;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 		*ARENA_PUSH(p->a, &p->c->alerts) = s;
 		if (d->spec)
 			check_alert(p, d, s);
@@ -380,6 +384,7 @@ static struct err *add_file(struct arena *a, const char *path, struct texts *ret
 	TRY(file_read(path, CONFIG_MAX_FILE, &b));
 	t->name = arena_str(a, str_from(path));
 	t->bytes = arena_str(a, buf_view(&b));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	*ARENA_PUSH(a, ret) = t;
 	return NULL;
 }

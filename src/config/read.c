@@ -8,6 +8,7 @@
 
 void mistake_take(struct parse *p, struct err *e)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	*ARENA_PUSH(p->a, &p->errs) = e;
 	if (p->now)
 		p->now->bad = true;
@@ -429,7 +430,7 @@ static void read_pointer(struct parse *p, const struct node *v)
 	CLEANUP(buf) struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < v->text.n; i++)
-		buf_char(&b, v->text.p[i] == '.' ? '/' : v->text.p[i]);
+		buf_char(&b, (char)(v->text.p[i] == '.' ? '/' : v->text.p[i]));
 	mistake(p, ERR_INVALID, v->at, "'" STR_FMT "' is no JSON pointer: write '%s" STR_FMT "'",
 		STR_ARG(v->text), str_starts(buf_view(&b), STR("/")) ? "" : "/",
 		STR_ARG(buf_view(&b)));
@@ -681,7 +682,7 @@ static void read_target_map(struct parse *p, const struct field *f, const char *
 /* ------------------------------------------------------------------ one field */
 
 void read_value(struct parse *p, const struct field *f, const char *shown, const struct node *v,
-		void *base, bool partial)
+		void *base)
 {
 	void *to = (char *)base + f->at;
 	str *text = to;
@@ -847,7 +848,6 @@ void read_value(struct parse *p, const struct field *f, const char *shown, const
 	case F_LATER:
 		return;
 	}
-	(void)partial;
 }
 
 /* ------------------------------------------------------------------ a map */
@@ -943,7 +943,7 @@ void read_map(struct parse *p, enum kind k, const char *prefix, const struct nod
 			mistake(p, ERR_NOT_SUPPORTED, pair->key_at,
 				"'" STR_FMT "' is not supported yet", STR_ARG(path));
 		} else if (f) {
-			read_value(p, f, arena_str(p->a, pair->key).p, pair->value, base, partial);
+			read_value(p, f, arena_str(p->a, pair->key).p, pair->value, base);
 		} else if (must_be(p, below.first, path.p, pair->value, NODE_MAP)) {
 			/* Rows are at most five deep, so this is too. */
 			read_map(p, k, arena_printf(p->a, STR_FMT ".", STR_ARG(path)).p,
