@@ -1,8 +1,8 @@
 /* images: new names, tags and digests. Each entry passes twice, over every list called containers
  * and over the field specs, and what still matches after the first pass is changed again: a
  * tagSuffix doubles, as it does in kustomize. */
-#include "fieldspec.h"
 #include "select.h"
+#include "xform_priv.h"
 
 struct image {
 	const struct image_spec *spec;
@@ -138,12 +138,13 @@ static struct err *set_one(struct arena *a, struct image *i, const struct fields
 
 	TRY(walk(i, a, r->root, 0, &r->root));
 	for (size_t f = 0; f < specs->n; f++)
-		TRY(fieldspec_apply(a, r->root, &specs->p[f], &v, &r->root));
+		if (fieldspec_selects(&specs->p[f], res_id(r)))
+			TRY(fieldspec_apply(a, r->root, &specs->p[f], &v, &r->root));
 	return NULL;
 }
 
-static struct err *set_entry(struct arena *a, const struct image_spec *s,
-			     const struct fieldspecs *specs, struct resmap *rm)
+struct err *xform_images_at(struct arena *a, const struct image_spec *s,
+			    const struct fieldspecs *specs, struct resmap *rm)
 {
 	CLEANUP(regex) struct regex *re = NULL;
 	struct image i = {.spec = s};
@@ -164,6 +165,6 @@ struct err *xform_images(struct arena *a, const struct kustomization *k, struct 
 
 	fieldspec_add_table(a, &fieldspec_images, &specs);
 	for (size_t i = 0; i < k->images.n; i++)
-		TRY(set_entry(a, &k->images.p[i], &specs, rm));
+		TRY(xform_images_at(a, &k->images.p[i], &specs, rm));
 	return NULL;
 }

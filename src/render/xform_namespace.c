@@ -1,12 +1,7 @@
 /* namespace: moves every namespaced object, and what speaks of the namespace by field specs. */
-#include "fieldspec.h"
+#include "xform_priv.h"
 
-struct setter {
-	str ns;
-	const struct node *by;
-};
-
-static const struct node *ns_node(const struct setter *s, struct arena *a)
+static const struct node *ns_node(const struct xform_ns *s, struct arena *a)
 {
 	return node_with_by(a, node_new_str(a, s->ns), s->by);
 }
@@ -14,23 +9,24 @@ static const struct node *ns_node(const struct setter *s, struct arena *a)
 static struct err *set_ns(void *arg, struct arena *a, const struct node *old,
 			  const struct node **ret)
 {
-	const struct setter *s = arg;
+	const struct xform_ns *s = arg;
 
-	*ret = old && str_eq(node_text(old), s->ns) ? old : ns_node(s, a);
+	*ret = old && (str_eq(node_text(old), s->ns) || (s->unset_only && node_text(old).n > 0))
+		       ? old
+		       : ns_node(s, a);
 	return NULL;
 }
 
-static struct err *set_specs(struct arena *a, const struct fieldspecs *specs, struct setter *s,
-			     struct res *r)
+static struct err *set_specs(struct arena *a, struct xform_ns *s, struct res *r)
 {
 	struct fieldspec_visit v = {set_ns, s, FIELDSPEC_SCALAR};
 	struct res_id id = res_id(r);
 
-	for (size_t i = 0; i < specs->n; i++) {
-		const struct fieldspec *f = &specs->p[i];
+	for (size_t i = 0; i < s->specs->n; i++) {
+		const struct fieldspec *f = &s->specs->p[i];
 
 		/* Another group's kind of that name is no Namespace. */
-		if (!fieldspec_selects(f, id) ||
+		if (!fieldspec_selects(f, id) || str_eq(f->path, STR("metadata/namespace")) ||
 		    (str_eq(f->kind, STR("Namespace")) &&
 		     !(id.group.n == 0 && str_eq(id.version, STR("v1")))))
 			continue;
@@ -41,56 +37,70 @@ static struct err *set_specs(struct arena *a, const struct fieldspecs *specs, st
 
 /* The ServiceAccount "default" exists in every namespace: only subjects of that name follow at
  * once, others by name reference. */
-static void set_subjects(struct arena *a, const struct setter *s, struct res *r)
+static bool follows(const struct xform_ns *s, const struct node *subject)
+{
+	if (s->unset_only && node_get_text(subject, STR("namespace")).n > 0)
+		return false;
+	switch (s->subjects) {
+	case XFORM_SUBJECTS_DEFAULT:
+		return str_eq(node_get_text(subject, STR("name")), STR("default"));
+	case XFORM_SUBJECTS_ACCOUNTS:
+		return str_eq(node_get_text(subject, STR("kind")), STR("ServiceAccount"));
+	case XFORM_SUBJECTS_NONE:
+		return false;
+	}
+	return false;
+}
+
+static void set_subjects(struct arena *a, const struct xform_ns *s, struct res *r)
 {
 	const struct node *subjects = node_get(r->root, STR("subjects"));
 
 	if (!node_is(subjects, NODE_LIST))
 		return;
-	for (uint32_t i = 0; i < subjects->n; i++) {
-		const struct node *e = subjects->items[i];
-
-		if (str_eq(node_get_text(e, STR("name")), STR("default")))
-			subjects = node_list_set(a, subjects, i,
-						 node_set(a, e, STR("namespace"), ns_node(s, a)));
-	}
+	for (uint32_t i = 0; i < subjects->n; i++)
+		if (follows(s, subjects->items[i]))
+			subjects = node_list_set(
+				a, subjects, i,
+				node_set(a, subjects->items[i], STR("namespace"), ns_node(s, a)));
 	if (subjects != node_get(r->root, STR("subjects")))
 		r->root = node_set(a, r->root, STR("subjects"), subjects);
 }
 
-static struct err *set_one(struct arena *a, const struct fieldspecs *specs, struct setter *s,
-			   struct res *r)
+static struct err *set_one(struct arena *a, struct xform_ns *s, struct res *r)
 {
 	struct res_id id = res_id(r);
 
 	res_push_prev(a, r);
-	if (!res_is_cluster(r)) {
+	if (!res_is_cluster(r) && !str_eq(id.ns, s->ns) && !(s->unset_only && id.ns.n > 0)) {
 		const struct node *meta = node_get(r->root, STR("metadata"));
 
-		if (!str_eq(node_get_text(meta, STR("namespace")), s->ns))
-			r->root = node_set(a, r->root, STR("metadata"),
-					   node_set(a, meta, STR("namespace"), ns_node(s, a)));
+		r->root = node_set(a, r->root, STR("metadata"),
+				   node_set(a, meta, STR("namespace"), ns_node(s, a)));
 	}
-	TRY(set_specs(a, specs, s, r));
+	TRY(set_specs(a, s, r));
 	if (str_eq(id.kind, STR("RoleBinding")) || str_eq(id.kind, STR("ClusterRoleBinding")))
 		set_subjects(a, s, r);
 	return NULL;
 }
 
-static struct err *check_ids(struct arena *a, const struct kustomization *k,
-			     const struct resmap *rm)
+static struct err *check_ids(struct arena *a, loc at, const struct resmap *rm)
 {
 	struct name_index *ix = name_index_new(a, rm);
 
 	for (size_t i = 0; i < rm->n; i++) {
-		struct res_id id = res_id(rm->p[i]);
-		const struct name_hits *hits = name_index_get(ix, id.name);
+		const struct name_hits *hits;
+		struct res_id id;
 		size_t same = 0;
 
+		if (!rm->p[i]->root)
+			continue;
+		id = res_id(rm->p[i]);
+		hits = name_index_get(ix, id.name);
 		for (size_t j = 0; j < hits->n && same < 2; j++)
 			same += res_id_equal(res_id(hits->p[j]), id);
 		if (same > 1)
-			return err_at(ERR_RENDER, k->ns_node ? k->ns_node->at : rm->p[i]->at,
+			return err_at(ERR_RENDER, at,
 				      "namespace transformation produces ID conflict: '" STR_FMT
 				      "' exists twice",
 				      STR_ARG(res_id_text(a, id)));
@@ -98,16 +108,23 @@ static struct err *check_ids(struct arena *a, const struct kustomization *k,
 	return NULL;
 }
 
+struct err *xform_namespace_at(struct arena *a, struct xform_ns *how, struct resmap *rm)
+{
+	for (size_t i = 0; how->ns.n > 0 && i < rm->n; i++)
+		if (rm->p[i]->root)
+			TRY(set_one(a, how, rm->p[i]));
+	return how->ns.n > 0 ? check_ids(a, how->at, rm) : NULL;
+}
+
 struct err *xform_namespace(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	struct setter s = {k->ns, k->ns_node};
 	struct fieldspecs specs = {0};
+	struct xform_ns how = {.ns = k->ns, .by = k->ns_node, .specs = &specs};
 
 	if (k->ns.n == 0)
 		return NULL;
+	if (k->ns_node)
+		how.at = k->ns_node->at;
 	fieldspec_add_table(a, &fieldspec_namespaces, &specs);
-	for (size_t i = 0; i < rm->n; i++)
-		if (rm->p[i]->root)
-			TRY(set_one(a, &specs, &s, rm->p[i]));
-	return check_ids(a, k, rm);
+	return xform_namespace_at(a, &how, rm);
 }

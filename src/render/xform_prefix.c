@@ -1,5 +1,5 @@
 /* namePrefix and nameSuffix. References follow at the top, by the history that is kept here. */
-#include "render_priv.h"
+#include "xform_priv.h"
 
 static bool keeps_name(const struct res *r)
 {
@@ -11,40 +11,76 @@ static bool keeps_name(const struct res *r)
 		str_eq(id.group, STR("apiregistration.k8s.io")));
 }
 
-static void rename_one(struct arena *a, struct res *r, str prefix, str suffix,
-		       const struct node *by)
-{
-	const struct node *meta = node_get(r->root, STR("metadata"));
-	const struct node *old = node_get(meta, STR("name"));
-	str name = arena_printf(a, STR_FMT STR_FMT STR_FMT, STR_ARG(prefix),
-				STR_ARG(old ? old->text : STR("")), STR_ARG(suffix));
+struct affixes {
+	str prefix, suffix;
+	const struct node *by;
+};
 
-	res_push_prev(a, r);
-	if (!old)
-		return;
-	r->root = node_set(
-		a, r->root, STR("metadata"),
-		node_set(a, meta, STR("name"), node_with_by(a, node_new_str(a, name), by)));
+static struct err *rename_value(void *arg, struct arena *a, const struct node *old,
+				const struct node **ret)
+{
+	const struct affixes *x = arg;
+
+	if (old && (old->kind == NODE_MAP || old->kind == NODE_LIST))
+		return err_at(ERR_RENDER, old->at, "wrong node kind: expected a scalar, found %s",
+			      node_kind_name((enum node_kind)old->kind));
+	*ret = node_with_by(
+		a,
+		node_new_str(a,
+			     arena_printf(a, STR_FMT STR_FMT STR_FMT, STR_ARG(x->prefix),
+					  STR_ARG(old ? old->text : STR("")), STR_ARG(x->suffix))),
+		x->by);
+	return NULL;
+}
+
+static struct err *rename_one(struct arena *a, const struct fieldspecs *specs, struct affixes *x,
+			      struct res *r)
+{
+	struct fieldspec_visit v = {rename_value, x, FIELDSPEC_SCALAR};
+	struct res_id org = res_org_id(r);
+
+	for (size_t f = 0; f < specs->n; f++) {
+		if (!fieldspec_selects(&specs->p[f], org))
+			continue;
+		if (str_eq(specs->p[f].path, STR("metadata/name"))) {
+			if (x->prefix.n > 0)
+				*ARENA_PUSH(a, &r->prefixes) = x->prefix;
+			if (x->suffix.n > 0)
+				*ARENA_PUSH(a, &r->suffixes) = x->suffix;
+			res_push_prev(a, r);
+		}
+		TRY(fieldspec_apply(a, r->root, &specs->p[f], &v, &r->root));
+	}
+	return NULL;
+}
+
+struct err *xform_rename_at(struct arena *a, const struct fieldspecs *specs, str prefix, str suffix,
+			    const struct node *by, struct resmap *rm)
+{
+	struct affixes x = {prefix, suffix, by};
+
+	for (size_t i = 0; (prefix.n > 0 || suffix.n > 0) && i < rm->n; i++)
+		if (rm->p[i]->root && !keeps_name(rm->p[i]))
+			TRY(rename_one(a, specs, &x, rm->p[i]));
+	return NULL;
+}
+
+/* The default list is the name alone. */
+static struct err *rename_all(struct arena *a, str prefix, str suffix, const struct node *by,
+			      struct resmap *rm)
+{
+	struct fieldspec name = {.path = STR("metadata/name")};
+	struct fieldspecs specs = {&name, 1, 1};
+
+	return xform_rename_at(a, &specs, prefix, suffix, by, rm);
 }
 
 struct err *xform_prefix(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	for (size_t i = 0; k->name_prefix.n > 0 && i < rm->n; i++) {
-		if (!rm->p[i]->root || keeps_name(rm->p[i]))
-			continue;
-		*ARENA_PUSH(a, &rm->p[i]->prefixes) = k->name_prefix;
-		rename_one(a, rm->p[i], k->name_prefix, STR(""), k->prefix_node);
-	}
-	return NULL;
+	return rename_all(a, k->name_prefix, STR(""), k->prefix_node, rm);
 }
 
 struct err *xform_suffix(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	for (size_t i = 0; k->name_suffix.n > 0 && i < rm->n; i++) {
-		if (!rm->p[i]->root || keeps_name(rm->p[i]))
-			continue;
-		*ARENA_PUSH(a, &rm->p[i]->suffixes) = k->name_suffix;
-		rename_one(a, rm->p[i], STR(""), k->name_suffix, k->suffix_node);
-	}
-	return NULL;
+	return rename_all(a, STR(""), k->name_suffix, k->suffix_node, rm);
 }

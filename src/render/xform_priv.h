@@ -1,4 +1,5 @@
-/* What labels and annotations share. */
+/* The transformers with their field specs handed in: by the fields of a kustomization, with the
+ * default lists, and by plugin configurations, with lists of their own. */
 #pragma once
 #include "fieldspec.h"
 
@@ -8,3 +9,24 @@ MUST_CHECK struct err *xform_set_pairs(void *arg, struct arena *a, const struct 
 /* Writes the pairs at every place of the specs, in every object. */
 MUST_CHECK struct err *xform_set_at(struct arena *a, const struct fieldspecs *specs,
 				    const struct node *pairs, struct resmap *rm);
+MUST_CHECK struct err *xform_images_at(struct arena *a, const struct image_spec *s,
+				       const struct fieldspecs *specs, struct resmap *rm);
+MUST_CHECK struct err *xform_replicas_at(struct arena *a, struct replica_spec *s,
+					 const struct fieldspecs *specs, struct resmap *rm);
+MUST_CHECK struct err *xform_rename_at(struct arena *a, const struct fieldspecs *specs, str prefix,
+				       str suffix, const struct node *by, struct resmap *rm);
+/* Which subjects of role bindings follow at once. */
+enum xform_subjects { XFORM_SUBJECTS_DEFAULT, XFORM_SUBJECTS_ACCOUNTS, XFORM_SUBJECTS_NONE };
+struct xform_ns {
+	str ns;
+	const struct node *by; /* or NULL */
+	loc at;
+	const struct fieldspecs *specs;
+	bool unset_only; /* leave values that are there */
+	enum xform_subjects subjects;
+};
+MUST_CHECK struct err *xform_namespace_at(struct arena *a, struct xform_ns *how,
+					  struct resmap *rm);
+/* The field `transformers` of a kustomization: configurations of the above, after all of them. */
+MUST_CHECK struct err *xform_plugins(struct arena *a, const struct kustomization *k,
+				     struct resmap *rm);

@@ -1,5 +1,5 @@
 /* replicas: the count of workloads by any name that they have or had. */
-#include "fieldspec.h"
+#include "xform_priv.h"
 
 static struct err *set_count(void *arg, struct arena *a, const struct node *old,
 			     const struct node **ret)
@@ -48,6 +48,12 @@ static struct err *set_entry(struct arena *a, struct replica_spec *s,
 				"name a Deployment, ReplicationController, ReplicaSet or "
 				"StatefulSet");
 	return NULL;
+}
+
+struct err *xform_replicas_at(struct arena *a, struct replica_spec *s,
+			      const struct fieldspecs *specs, struct resmap *rm)
+{
+	return set_entry(a, s, specs, name_index_get(name_index_new(a, rm), s->name));
 }
 
 struct err *xform_replicas(struct arena *a, const struct kustomization *k, struct resmap *rm)
