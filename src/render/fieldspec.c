@@ -79,7 +79,9 @@ static struct err *visit_field(const struct walk *w, const struct node *map, siz
 			       STR_ARG(w->f->path));
 	*ret = map;
 	old = node_get(map, name);
-	if (node_is(old, NODE_NULL) && may_make)
+	if (node_is(old, NODE_NULL) && list)
+		old = node_new_list(w->a, NULL, 0);
+	else if (node_is(old, NODE_NULL) && may_make)
 		old = NULL;
 	if (!old) {
 		if (!may_make)

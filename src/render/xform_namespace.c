@@ -25,8 +25,10 @@ static struct err *set_specs(struct arena *a, struct xform_ns *s, struct res *r)
 	for (size_t i = 0; i < s->specs->n; i++) {
 		const struct fieldspec *f = &s->specs->p[i];
 
-		/* Another group's kind of that name is no Namespace. */
+		/* Subjects go by the mode. Another group's kind of that name is no Namespace. */
 		if (!fieldspec_selects(f, id) || str_eq(f->path, STR("metadata/namespace")) ||
+		    (str_ends(f->kind, STR("RoleBinding")) &&
+		     str_starts(f->path, STR("subjects"))) ||
 		    (str_eq(f->kind, STR("Namespace")) &&
 		     !(id.group.n == 0 && str_eq(id.version, STR("v1")))))
 			continue;

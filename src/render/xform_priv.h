@@ -27,6 +27,8 @@ struct xform_ns {
 };
 MUST_CHECK struct err *xform_namespace_at(struct arena *a, struct xform_ns *how,
 					  struct resmap *rm);
-/* The field `transformers` of a kustomization: configurations of the above, after all of them. */
-MUST_CHECK struct err *xform_plugins(struct arena *a, const struct kustomization *k,
-				     struct resmap *rm);
+/* Runs one plugin configuration; *known is false, and nothing was done, when it is none of those
+ * that xform_plugins.c has: images, namespace, replicas, prefixes and suffixes with field specs,
+ * hashes. */
+MUST_CHECK struct err *xform_plugin(struct arena *a, const struct node *root, struct resmap *rm,
+				    bool *known);

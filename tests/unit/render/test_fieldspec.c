@@ -51,6 +51,7 @@ static void missing_fields_are_made_only_when_asked(void **state)
 	check("a: 1\n", "b/c", true, "{\"a\":1,\"b\":{\"c\":\"x\"}}");
 	check("a: 1\n", "b[]/c", true, "{\"a\":1}");
 	check("a: null\n", "a/c", true, "{\"a\":{\"c\":\"x\"}}");
+	check("a: null\n", "a[]/c", false, "{\"a\":[]}");
 	check("a: null\n", "a/c", false, "{\"a\":null}");
 }
 
