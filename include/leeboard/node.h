@@ -66,7 +66,8 @@ struct node_docs {
 MUST_CHECK struct err *node_read_yaml(struct arena *a, const struct text *in,
 				      struct node_docs *ret);
 /* Exactly one JSON value (RFC 8259), strict; duplicate keys refused; numbers keep their spelling.
- * An integer without fraction or exponent is NODE_INT, any other number NODE_FLOAT. */
+ * An integer without fraction or exponent is NODE_INT, any other number NODE_FLOAT;
+ * a fraction or exponent that no double can hold is refused (ERR_LIMIT), and so is a NUL in a text. */
 MUST_CHECK struct err *node_read_json(struct arena *a, const struct text *in,
 				      const struct node **ret);
 

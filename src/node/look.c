@@ -41,6 +41,7 @@ const struct node *node_at(const struct node *n, ...)
 	const char *key;
 
 	va_start(ap, n);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
 	while (n && (key = va_arg(ap, const char *)))
 		n = node_get(n, str_from(key));
 	va_end(ap);

@@ -96,7 +96,7 @@ static struct err *take_escape(struct reader *r)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *hit;
-	uint32_t c, low = 0;
+	uint32_t c = 0, low = 0;
 
 	if (r->p == r->end)
 		return bad(r, "a string is not closed");
