@@ -229,8 +229,7 @@ static struct err *append(struct arena *a, struct id_set *ids, struct resmap *rm
 	return e;
 }
 
-/* Drops what a transformer deleted or emptied; what it left must still be an object. */
-static struct err *drop_deleted(struct resmap *rm)
+struct err *drop_deleted(struct resmap *rm)
 {
 	struct err *e = NULL;
 	size_t kept = 0;
@@ -398,6 +397,28 @@ static struct err *accumulate(struct build *b, const struct kustomization *k, st
 	TRY(drop_deleted(rm));
 	XFORMS(X)
 #undef X
+	return transform(b, k, rm);
+}
+
+struct err *load_configs(struct build *b, const struct kustomization *k,
+			 const struct kust_entries *entries, struct resmap *ret)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct kust_entry *entry = &entries->p[i];
+		size_t depth = b->stack.n;
+
+		if (str_contains(entry->text, STR("\n"))) {
+			struct text *text = ARENA_NEW(b->a, struct text);
+
+			*text = (struct text){entry->at.in ? entry->at.in->name : STR(""),
+					      entry->text};
+			TRY_WRAP(load_manifest(b, text, ret), "read the inline config at line %u",
+				 entry->at.line);
+		} else {
+			TRY(load_resource(b, k, entry, ret));
+		}
+		b->stack.n = depth;
+	}
 	return NULL;
 }
 

@@ -25,6 +25,30 @@ MUST_CHECK struct err *load_file(struct build *b, str folder, str path, loc at, 
 /* Gives an error without a place this one; takes e. */
 MUST_CHECK struct err *err_placed(struct err *e, loc at);
 
+/* A config of a built-in transformer, listed by k: what it asks for as a kustomization of its own;
+ * labels and annotations are both in `labels`, to be written to `fields` only. */
+enum plugin {
+	PLUGIN_PATCH,
+	PLUGIN_PATCH_JSON,
+	PLUGIN_PATCH_STRATEGIC,
+	PLUGIN_REPLACEMENT,
+	PLUGIN_LABEL,
+	PLUGIN_ANNOTATIONS,
+	PLUGIN_PREFIX,
+	PLUGIN_SUFFIX,
+};
+MUST_CHECK struct err *kust_plugin(struct build *b, const struct kustomization *k,
+				   const struct node *config, enum plugin *what,
+				   struct kustomization **ret);
+/* The objects of entries that are inline YAML, files or folders. */
+MUST_CHECK struct err *load_configs(struct build *b, const struct kustomization *k,
+				    const struct kust_entries *entries, struct resmap *ret);
+/* The transformers that k lists, in order. */
+MUST_CHECK struct err *transform(struct build *b, const struct kustomization *k,
+				 struct resmap *rm);
+/* Drops what a transformer deleted or emptied; what it left must still be an object. */
+MUST_CHECK struct err *drop_deleted(struct resmap *rm);
+
 /* The objects of all generators of k, merged into rm. */
 MUST_CHECK struct err *generate(struct build *b, const struct kustomization *k, struct resmap *rm);
 

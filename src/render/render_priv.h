@@ -168,7 +168,7 @@ struct kustomization {
 	const struct node *root;
 	str folder; /* in the tree */
 	bool component;
-	struct kust_entries resources, components;
+	struct kust_entries resources, components, transformers;
 	str name_prefix, name_suffix, ns; /* empty: none */
 	const struct node *prefix_node, *suffix_node, *ns_node; /* their values, for `by`; or NULL */
 	const struct node *common_labels, *common_annotations; /* maps of strings or NULL */

@@ -217,6 +217,17 @@ static void a_replacement_needs_one_source_and_its_fields(void **state)
 		    "'sourceValue'\n");
 }
 
+static void an_unknown_transformer_is_not_supported_yet(void **state)
+{
+	(void)state;
+	assert_says(FILES({"kustomization.yaml", "transformers: [t.yaml]\n"},
+			  {"t.yaml", "apiVersion: builtin\nkind: Magic\nmetadata: {name: m}\n"}),
+		    "", "t.yaml:2:7: transformer 'Magic' is not supported yet\n");
+	assert_says(FILES({"kustomization.yaml", "transformers: [t.yaml]\n"},
+			  {"t.yaml", "apiVersion: x/v1\nkind: Magic\nmetadata: {name: m}\n"}),
+		    "", "t.yaml:1:1: plugins other than apiVersion 'builtin' do not run here\n");
+}
+
 static void a_plain_folder_renders_its_manifests(void **state)
 {
 	(void)state;
@@ -238,6 +249,7 @@ int main(void)
 		cmocka_unit_test(manifests_say_what_they_lack),
 		cmocka_unit_test(a_generator_must_merge_into_something),
 		cmocka_unit_test(a_replacement_needs_one_source_and_its_fields),
+		cmocka_unit_test(an_unknown_transformer_is_not_supported_yet),
 		cmocka_unit_test(a_plain_folder_renders_its_manifests),
 	};
 
