@@ -3,9 +3,9 @@
  * Works on the raw bytes of a commit, with parsers of its own: stricter than git on purpose. What a
  * commit says is believed only after trust_verify_commit answered TRUST_GOOD; each other verdict is
  * a reason to hold. Built so far: SSH signatures by Ed25519, ECDSA and RSA keys (from 3072 bits on),
- * allowed_signers files, mode head. Every other key type, signature kind and mode is
- * TRUST_UNSUPPORTED or ERR_NOT_SUPPORTED, never a pass. Text out of a commit or a signature never
- * enters `detail`. */
+ * allowed_signers files, modes head, first-parent and range. Every other key type, signature kind
+ * and mode is TRUST_UNSUPPORTED or ERR_NOT_SUPPORTED, never a pass. Text out of a commit or a
+ * signature never enters `detail`. */
 #pragma once
 #include "leeboard/git.h"
 
@@ -170,11 +170,14 @@ struct trust_advance {
 			     * NULL */
 	enum trust_move move;
 	struct trust_result head; /* `to`, judged whatever the move is (not in mode off) */
-	git_id *commits;          /* new ones, parents first; first and forward moves only */
+	git_id *commits;          /* new ones, parents first; first and forward moves only; in mode
+				   * first-parent those on the chain */
 	size_t commits_n;
+	struct trust_result bad; /* modes first-parent and range: the oldest that is not good */
+	size_t bad_n;            /* how many are not */
 };
-/* May a ref that stood at `from` (GIT_ID_NONE: never accepted) now stand at `to`? Modes other than
- * off and head are ERR_NOT_SUPPORTED. */
+/* May a ref that stood at `from` (GIT_ID_NONE: never accepted) now stand at `to`? Modes tag,
+ * tag+head and authorized are ERR_NOT_SUPPORTED, first-parent and range without `from` too. */
 MUST_CHECK struct err *trust_verify_range(struct git_store *s, struct arena *a, git_id from,
 					  git_id to, enum trust_mode mode,
 					  const struct trust_rules *rules,

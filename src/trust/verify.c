@@ -204,11 +204,65 @@ static void decide(struct trust_advance *v, bool good)
 	}
 }
 
+/* A commit that the mode judges and that is not good, or a root that history grew later (P-38a). */
+static void judge_new(struct git_store *s, struct arena *a, git_id id, enum trust_mode mode,
+		      const struct trust_rules *rules, struct trust_advance *v)
+{
+	CLEANUP(arena) struct arena *scratch = arena_new();
+	struct trust_result r;
+	struct git_links l;
+	enum git_kind kind;
+	str bytes;
+
+	trust_verify_commit(s, scratch, id, rules, &r);
+	if (r.verdict != TRUST_GOOD) {
+		if (v->bad_n++ == 0) {
+			trust_verify_commit(s, a, id, rules, &v->bad);
+			hold(v, trust_verdict_name(v->bad.verdict));
+		}
+		return;
+	}
+	if (mode == TRUST_MODE_RANGE && v->outcome != TRUST_HOLD &&
+	    git_store_read(s, scratch, id, TRUST_MAX_OBJECT, &kind, &bytes) == GIT_READ_OK &&
+	    git_links_parse(scratch, bytes, id.n, &l) && l.n == 0) {
+		v->bad = (struct trust_result){.id = id, .detail = "a commit without parents"};
+		hold(v, "UnrelatedRoot");
+	}
+}
+
+/* Which of the new commits lie on the chain of first parents; the list is parents first. */
+static bool first_parents(struct git_store *s, struct trust_advance *v)
+{
+	git_id at = v->head.id;
+	size_t kept = v->commits_n;
+
+	for (size_t i = v->commits_n; i-- > 0 && at.n;) {
+		CLEANUP(arena) struct arena *scratch = arena_new();
+		struct git_links l;
+		enum git_kind kind;
+		str bytes;
+
+		if (!git_id_eq(v->commits[i], at))
+			continue;
+		v->commits[--kept] = at;
+		if (git_store_read(s, scratch, at, TRUST_MAX_OBJECT, &kind, &bytes) !=
+			    GIT_READ_OK ||
+		    !git_links_parse(scratch, bytes, at.n, &l))
+			return false;
+		at = l.n ? l.parents[0] : GIT_ID_NONE;
+	}
+	v->commits += kept;
+	v->commits_n -= kept;
+	return true;
+}
+
 struct err *trust_verify_range(struct git_store *s, struct arena *a, git_id from, git_id to,
 			       enum trust_mode mode, const struct trust_rules *rules,
 			       struct trust_advance *ret)
 {
 	struct trust_advance v = {.move = move_of(s, from, to)};
+	bool each = mode == TRUST_MODE_FIRST_PARENT || mode == TRUST_MODE_RANGE;
+	enum git_walk walk;
 	git_id at;
 
 	switch (mode) {
@@ -216,23 +270,39 @@ struct err *trust_verify_range(struct git_store *s, struct arena *a, git_id from
 		v.head = (struct trust_result){
 			.id = to, .verdict = TRUST_UNSIGNED, .detail = "verification is off"};
 		break;
+	case TRUST_MODE_FIRST_PARENT:
+	case TRUST_MODE_RANGE:
+		if (v.move == TRUST_MOVE_FIRST)
+			return err_new(
+				ERR_NOT_SUPPORTED,
+				"an introduction, which verify mode '%s' begins with, is not "
+				"supported yet",
+				modes[mode]);
+		trust_verify_commit(s, a, to, rules, &v.head);
+		break;
 	case TRUST_MODE_HEAD:
 		trust_verify_commit(s, a, to, rules, &v.head);
 		break;
 	case TRUST_MODE_TAG:
 	case TRUST_MODE_TAG_HEAD:
-	case TRUST_MODE_FIRST_PARENT:
-	case TRUST_MODE_RANGE:
 	case TRUST_MODE_AUTHORIZED:
 		return err_new(ERR_NOT_SUPPORTED, "verify mode '%s' is not supported yet",
 			       modes[mode]);
 	}
 	decide(&v, mode == TRUST_MODE_OFF || v.head.verdict == TRUST_GOOD);
-	/* The list is for people and for path rules; head mode does not hang on it. */
-	if ((v.move == TRUST_MOVE_FIRST || v.move == TRUST_MOVE_FORWARD) &&
-	    git_range(s, a, from, to, TRUST_MAX_RANGE, &v.commits, &v.commits_n, &at) !=
-		    GIT_WALK_OK)
-		v.commits_n = 0;
+	if (v.move == TRUST_MOVE_FIRST || v.move == TRUST_MOVE_FORWARD) {
+		walk = git_range(s, a, from, to, TRUST_MAX_RANGE, &v.commits, &v.commits_n, &at);
+		if (walk != GIT_WALK_OK)
+			v.commits_n = 0;
+		/* In head mode the list is for people and for path rules. */
+		if (each && walk != GIT_WALK_OK)
+			hold(&v, trust_verdict_name(walk == GIT_WALK_LIMIT ? TRUST_TOO_LARGE
+									   : TRUST_MISSING));
+		else if (mode == TRUST_MODE_FIRST_PARENT && !first_parents(s, &v))
+			hold(&v, trust_verdict_name(TRUST_MISSING));
+		for (size_t i = 0; each && i < v.commits_n; i++)
+			judge_new(s, a, v.commits[i], mode, rules, &v);
+	}
 	*ret = v;
 	return NULL;
 }

@@ -338,6 +338,42 @@ static void head_mode_moves_forward_only_and_onto_good_commits_only(void **state
 	assert_str(move(w, "one", "one", TRUST_MODE_HEAD), "same hold AcceptedKeyUntrusted, 0 new");
 }
 
+static void range_judges_each_commit_and_first_parent_those_on_the_chain(void **state)
+{
+	struct world *w = *state;
+	const struct repo *r = &w->repo;
+
+	add_signer(w, "ann", "ann.pub");
+	commit_unsigned(w, "base");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "base");
+	repo_run(r, REPO_T0, NULL, "git", "checkout", "-q", "-b", "side");
+	commit_unsigned(w, "unsigned on the side");
+	repo_run(r, REPO_T0, NULL, "git", "checkout", "-q", "main");
+	commit(w, "one");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "one");
+	repo_run(r, REPO_T0, NULL, "git", "merge", "-q", "-S", "--no-ff", "-m", "m", "side");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "merge");
+	commit_unsigned(w, "two");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "two");
+	commit(w, "three");
+	assert_str(move(w, "base", "one", TRUST_MODE_RANGE), "forward accept -, 1 new");
+	assert_str(move(w, "base", "merge", TRUST_MODE_FIRST_PARENT), "forward accept -, 2 new");
+	assert_str(move(w, "base", "merge", TRUST_MODE_RANGE), "forward hold Unsigned, 3 new");
+	assert_str(move(w, "base", "merge", TRUST_MODE_HEAD), "forward accept -, 3 new");
+	assert_str(move(w, "merge", "main", TRUST_MODE_FIRST_PARENT),
+		   "forward hold Unsigned, 2 new");
+	assert_str(move(w, "two", "main", TRUST_MODE_RANGE), "forward accept -, 1 new");
+	repo_run(r, REPO_T0, NULL, "git", "checkout", "-q", "--orphan", "else");
+	commit(w, "root");
+	repo_run(r, REPO_T0, NULL, "git", "checkout", "-q", "main");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "before");
+	repo_run(r, REPO_T0, NULL, "git", "merge", "-q", "-S", "--no-ff", "-m", "m",
+		 "--allow-unrelated-histories", "else");
+	assert_str(move(w, "before", "main", TRUST_MODE_FIRST_PARENT), "forward accept -, 1 new");
+	assert_str(move(w, "before", "main", TRUST_MODE_RANGE),
+		   "forward hold UnrelatedRoot, 2 new");
+}
+
 static void a_mode_that_is_not_built_is_an_error_and_no_verdict(void **state)
 {
 	struct world *w = *state;
@@ -346,11 +382,15 @@ static void a_mode_that_is_not_built_is_an_error_and_no_verdict(void **state)
 	enum trust_mode mode;
 
 	commit(w, "one");
-	assert_true(trust_mode_from_name(STR("first-parent"), &mode));
+	assert_true(trust_mode_from_name(STR("authorized"), &mode));
 	assert_false(trust_mode_from_name(STR("first"), &mode));
 	assert_fails(
 		trust_verify_range(w->store, w->a, GIT_ID_NONE, id_of(w, "HEAD"), mode, &rules, &v),
-		"verify mode 'first-parent' is not supported yet");
+		"verify mode 'authorized' is not supported yet");
+	assert_fails(
+		trust_verify_range(w->store, w->a, GIT_ID_NONE, id_of(w, "HEAD"), TRUST_MODE_RANGE,
+				   &rules, &v),
+		"an introduction, which verify mode 'range' begins with, is not supported yet");
 }
 
 int main(void)
@@ -367,6 +407,7 @@ int main(void)
 		T(a_signature_header_before_the_author_is_malformed_and_good_for_git),
 		T(what_is_no_commit_or_is_not_there_has_its_own_verdict),
 		T(head_mode_moves_forward_only_and_onto_good_commits_only),
+		T(range_judges_each_commit_and_first_parent_those_on_the_chain),
 		T(a_mode_that_is_not_built_is_an_error_and_no_verdict),
 	};
 
