@@ -126,10 +126,33 @@ void worker_check_init(struct worker_check *c, uint64_t nonce);
 MUST_CHECK struct err *worker_check_frame(struct worker_check *c, str datagram, struct frame *ret);
 /* The socket closed: was that the end? */
 MUST_CHECK struct err *worker_check_end(const struct worker_check *c);
-/* JOB, the BLOBs in chunks, END. */
-MUST_CHECK struct err *worker_send_job(int fd, const struct worker_job *j);
 /* The error that an ERROR frame carries. */
 MUST_CHECK struct err *worker_read_error(struct frame *f, struct err **ret);
+/* JOB, the BLOBs in chunks, END; blocking. */
+MUST_CHECK struct err *worker_send_job(int fd, const struct worker_job *j);
+
+struct worker;
+struct worker_spec {
+	const char *const *argv; /* argv[0]: path of the program; ended by NULL */
+	str json;                /* JOB's text; copied */
+	const struct worker_blob *blobs; /* copied */
+	size_t blobs_n;
+	msec timeout; /* from start to exit; 0: none */
+	int err;      /* its stderr; -1: none; borrowed */
+};
+struct worker_calls {
+	/* Each checked frame but DONE, in order; it lives until the return. An error fails the job. */
+	struct err *(*frame)(void *arg, struct frame *f);
+	/* Once, when the process is gone. NULL: DONE came, the counts agree and it exited 0. Else one
+	 * error that says which program, and how it crashed, lied or hung; the callee owns it. The
+	 * handle is gone. */
+	void (*done)(void *arg, struct err *e);
+};
+MUST_CHECK struct err *worker_start(struct loop *l, const struct worker_spec *spec,
+				    const struct worker_calls *calls, void *arg,
+				    struct worker **ret);
+/* Kills it; `done` still comes, with "was stopped". */
+void worker_stop(struct worker *w);
 
 /* ------------------------------------------------------------------ the sandbox */
 

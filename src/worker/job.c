@@ -1,5 +1,5 @@
 /* A job and its answers, from both ends of the socket. */
-#include "leeboard/worker.h"
+#include "worker_priv.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -16,14 +16,6 @@ static struct err *send_datagram(int fd, str d)
 	if (n < 0)
 		return err_sys(ERR_IO, errno, "send a frame");
 	return NULL;
-}
-
-static struct err *send_frame(int fd, struct frame_writer *w)
-{
-	str d;
-
-	TRY(frame_bytes(w, &d));
-	return send_datagram(fd, d);
 }
 
 /* One byte more than fits, so that a longer datagram shows. */
@@ -293,31 +285,57 @@ struct err *worker_check_end(const struct worker_check *c)
 	return NULL;
 }
 
+struct err *job_next(struct job_cursor *c, struct frame_writer *w, str *ret)
+{
+	const struct worker_job *j = c->job;
+	const struct worker_blob *blob;
+	str chunk;
+
+	switch (c->stage) {
+	case JOB_BEGIN:
+		frame_begin(w, FRAME_JOB, j->nonce);
+		frame_text(w, j->json);
+		c->stage = j->blobs_n ? JOB_BLOBS : JOB_CLOSE;
+		return frame_bytes(w, ret);
+	case JOB_BLOBS:
+		blob = &j->blobs[c->blob];
+		frame_begin(w, FRAME_BLOB, j->nonce);
+		frame_text(w, blob->name);
+		chunk = str_sub(blob->bytes, c->offset, frame_room(w));
+		if (c->offset < blob->bytes.n && !chunk.n)
+			return err_new(ERR_LIMIT, "the name of an input fills a frame");
+		frame_text(w, chunk);
+		c->offset += chunk.n;
+		if (c->offset == blob->bytes.n) {
+			c->offset = 0;
+			if (++c->blob == j->blobs_n)
+				c->stage = JOB_CLOSE;
+		}
+		return frame_bytes(w, ret);
+	case JOB_CLOSE:
+		frame_begin(w, FRAME_END, j->nonce);
+		c->stage = JOB_SENT;
+		return frame_bytes(w, ret);
+	case JOB_SENT:
+		break;
+	}
+	*ret = STR_NONE;
+	return NULL;
+}
+
 struct err *worker_send_job(int fd, const struct worker_job *j)
 {
 	CLEANUP(frame_writer) struct frame_writer w = {BUF_INIT};
+	struct job_cursor c = {.job = j};
 
-	frame_begin(&w, FRAME_JOB, j->nonce);
-	frame_text(&w, j->json);
-	TRY(send_frame(fd, &w));
-	for (size_t i = 0; i < j->blobs_n; i++) {
-		str rest = j->blobs[i].bytes;
+	for (;;) {
+		str d;
 
-		do {
-			str chunk;
-
-			frame_begin(&w, FRAME_BLOB, j->nonce);
-			frame_text(&w, j->blobs[i].name);
-			chunk = str_sub(rest, 0, frame_room(&w));
-			if (rest.n && !chunk.n)
-				return err_new(ERR_LIMIT, "the name of an input fills a frame");
-			rest = str_sub(rest, chunk.n, SIZE_MAX);
-			frame_text(&w, chunk);
-			TRY(send_frame(fd, &w));
-		} while (rest.n);
+		TRY(job_next(&c, &w, &d));
+		if (!d.n)
+			return NULL;
+		TRY(send_datagram(fd, d));
 	}
-	frame_begin(&w, FRAME_END, j->nonce);
-	return send_frame(fd, &w);
 }
 
 struct err *worker_read_error(struct frame *f, struct err **ret)
