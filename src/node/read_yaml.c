@@ -471,13 +471,19 @@ static struct err *close_map(struct reader *r, struct frame *f)
 		m->n = (uint32_t)n;
 	}
 	r->pairs.n = f->base;
-	if (!map_index(r->a, m, twice)) {
+	/* Each key given twice is told and dropped; mistake() ends it when there are many. */
+	while (!map_index(r->a, m, twice)) {
 		const struct node_pair *x = &m->pairs[twice[0]], *y = &m->pairs[twice[1]];
+		struct node_pair *rest = ARENA_ARRAY(r->a, struct node_pair, m->n);
 
-		return mistake(r, err_at(ERR_DUPLICATE, y->key_at,
-					 "the key '" STR_FMT
-					 "' is given twice, first in line %u, column %u",
-					 STR_ARG(y->key), x->key_at.line, x->key_at.col));
+		TRY(mistake(r, err_at(ERR_DUPLICATE, y->key_at,
+				      "the key '" STR_FMT
+				      "' is given twice, first in line %u, column %u",
+				      STR_ARG(y->key), x->key_at.line, x->key_at.col)));
+		memcpy(rest, m->pairs, twice[1] * sizeof(*rest));
+		memcpy(rest + twice[1], y + 1, (m->n - twice[1] - 1) * sizeof(*rest));
+		m->pairs = rest;
+		m->n--;
 	}
 	return NULL;
 }

@@ -108,6 +108,9 @@ static void mistakes_name_their_places(void **state)
 	reads("a: 1\nb: 2\na: 3\nc: {d: 1, d: 2}\n",
 	      "in.yaml:4:11: the key 'd' is given twice, first in line 4, column 5\n"
 	      "in.yaml:3:1: the key 'a' is given twice, first in line 1, column 1\n");
+	reads("a: 1\nb: 1\nb: 2\na: 2\n",
+	      "in.yaml:3:1: the key 'b' is given twice, first in line 2, column 1\n"
+	      "in.yaml:4:1: the key 'a' is given twice, first in line 1, column 1\n");
 	reads("1: x\n", "in.yaml:1:1: a key must be a string, this is an integer\n");
 	reads("? [a]\n: x\n", "in.yaml:1:3: a key must be a string, this is a list\n");
 	reads("a: \"\\x7f\"\n", "in.yaml:1:4: control characters are not allowed\n");
