@@ -2,7 +2,7 @@
  *
  * Works on the raw bytes of a commit, with parsers of its own: stricter than git on purpose. What a
  * commit says is believed only after trust_verify_commit answered TRUST_GOOD; each other verdict is
- * a reason to hold. Built so far: SSH signatures by Ed25519, ECDSA and RSA keys (from 3072 bits on),
+ * a reason to hold. Built so far: SSH signatures by Ed25519, ECDSA and RSA (3072 bits up) keys,
  * allowed_signers files, modes head, first-parent and range. Every other key type, signature kind
  * and mode is TRUST_UNSUPPORTED or ERR_NOT_SUPPORTED, never a pass. Text out of a commit or a
  * signature never enters `detail`. */
