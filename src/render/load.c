@@ -400,23 +400,27 @@ static struct err *accumulate(struct build *b, const struct kustomization *k, st
 	return transform(b, k, rm);
 }
 
+static struct err *load_inline(struct build *b, const struct kust_entry *entry, struct resmap *ret)
+{
+	struct text *text = ARENA_NEW(b->a, struct text);
+
+	*text = (struct text){entry->at.in ? entry->at.in->name : STR(""), entry->text};
+	TRY_WRAP(load_manifest(b, text, ret), "read the inline config at line %u", entry->at.line);
+	return NULL;
+}
+
+/* As kustomize: what is inline comes before what is named, whatever the order in the list. */
 struct err *load_configs(struct build *b, const struct kustomization *k,
 			 const struct kust_entries *entries, struct resmap *ret)
 {
+	size_t depth = b->stack.n;
+
+	for (size_t i = 0; i < entries->n; i++)
+		if (str_contains(entries->p[i].text, STR("\n")))
+			TRY(load_inline(b, &entries->p[i], ret));
 	for (size_t i = 0; i < entries->n; i++) {
-		const struct kust_entry *entry = &entries->p[i];
-		size_t depth = b->stack.n;
-
-		if (str_contains(entry->text, STR("\n"))) {
-			struct text *text = ARENA_NEW(b->a, struct text);
-
-			*text = (struct text){entry->at.in ? entry->at.in->name : STR(""),
-					      entry->text};
-			TRY_WRAP(load_manifest(b, text, ret), "read the inline config at line %u",
-				 entry->at.line);
-		} else {
-			TRY(load_resource(b, k, entry, ret));
-		}
+		if (!str_contains(entries->p[i].text, STR("\n")))
+			TRY(load_resource(b, k, &entries->p[i], ret));
 		b->stack.n = depth;
 	}
 	return NULL;
