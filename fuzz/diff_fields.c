@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (e2)
 		return 0;
 	o.root = root;
-	CLEANUP(err) struct err *e3 = diff_project(a, &o, root, STR("m"), &projection);
+	CLEANUP(err) UNUSED struct err *e3 = diff_project(a, &o, root, STR("m"), &projection);
 	struct diff_witnesses w = {.managed = &managed, .desired = root, .live = root, .all = true};
 	CLEANUP(err) struct err *e4 = diff_changes(a, &w, &changes);
 	for (size_t i = 0; !e4 && i < changes.n && i < 64; i++) {
