@@ -24,6 +24,7 @@ struct reader {
 	size_t depth;
 	size_t repeats[64]; /* the product of repetitions inside the group at each depth */
 	size_t last;        /* the product inside the atom before */
+	size_t all;         /* the sum of all products: side by side they cost as nested ones do */
 	bool atom;          /* is there something that can be repeated? */
 };
 
@@ -207,6 +208,9 @@ static struct err *repeat(struct reader *r, size_t most, size_t len)
 	if (most > SELECT_MAX_REPEAT || r->last * (most > 0 ? most : 1) > SELECT_MAX_REPEAT)
 		return wrong(r, "invalid repeat count");
 	r->last *= most > 0 ? most : 1;
+	r->all += most > 1 ? r->last : 0;
+	if (r->all * r->in.n > SELECT_MAX_EXPANDED)
+		return refuse(r, "so many repetitions");
 	buf_add(r->out, r->in.p + r->i, len);
 	r->i += len;
 	if (next_is(r, "?"))

@@ -4,6 +4,7 @@
 
 #define SELECT_MAX_REGEX 1024u /* bytes of one expression */
 #define SELECT_MAX_REPEAT 1000u /* product of nested repetitions, as RE2 */
+#define SELECT_MAX_EXPANDED 16384u /* bytes times repetitions: regcomp(3) writes them all out */
 
 struct regex;
 /* Go's syntax (RE2), as far as POSIX can express it; the rest is ERR_NOT_SUPPORTED at `at`. before

@@ -70,6 +70,8 @@ static void wrong_expressions_are_refused(void **state)
 	fails("[a", "regular expression '[a': missing closing ]");
 	fails("((a{100}){100}){100}",
 	      "regular expression '((a{100}){100}){100}': invalid repeat count");
+	fails("a{999}b{999}", "so many repetitions in regular expression 'a{999}b{999}' is not "
+			      "supported yet");
 }
 
 int main(void)
