@@ -133,3 +133,73 @@ bool obj_is_secret(obj_id id);
 bool obj_quantity_equal(str a, str b);
 /* Is the field at this path of this kind a quantity? path as above, without indices. */
 bool obj_is_quantity_field(obj_id id, str path);
+
+/* ------------------------------------------------------------------ inventory */
+
+/* The identities that one App owns at its target; one line each (design.md section 7):
+ * "<identity>\t<version>\t<uid>\t<c|a>\t<p|l|d|k>". An id is in it before its object is first
+ * written (pending), and leaves it only when the target said that the object is gone. */
+#define INVENTORY_MAX 100000u
+enum inv_origin { INV_CREATED = 'c', INV_ADOPTED = 'a' };
+enum inv_state {
+	INV_PENDING = 'p',  /* about to be written for the first time */
+	INV_LIVE = 'l',
+	INV_DELETING = 'd',
+	INV_KEPT = 'k' /* left Git, stays: opted out of deletion */
+};
+struct inv_entry {
+	obj_id id;
+	str version, uid; /* uid empty: not known (yet), or a directory */
+	enum inv_origin origin;
+	enum inv_state state;
+};
+struct inventory {
+	struct inv_entry *p; /* sorted by obj_id_cmp */
+	size_t n, cap;
+};
+/* The whole text; a bad line is ERR_INVALID with its place. Strings are the arena's. */
+MUST_CHECK struct err *inventory_parse(struct arena *a, const struct text *in, struct inventory *ret);
+void inventory_print(const struct inventory *inv, struct buf *b);
+const struct inv_entry *inventory_get(const struct inventory *inv, obj_id id); /* NULL: not in it */
+/* Adds or replaces; copies the strings. Linear when ids come in order, else a search and a move. */
+void inventory_set(struct arena *a, struct inventory *inv, struct inv_entry e);
+bool inventory_del(struct inventory *inv, obj_id id); /* false: was not in it */
+struct inventory *inventory_dup(struct arena *a, const struct inventory *inv);
+
+/* ------------------------------------------------------------------ wants */
+
+/* One object of a revision, ready to be sent: normalized, marked, with what was written in Git kept
+ * beside it. A rendering is one `struct wants`; its tree is made in a scratch arena when needed. */
+struct want_origin {
+	str path; /* ".spec.replicas" */
+	str file;
+	uint32_t line;
+};
+struct want {
+	obj_id id;
+	str version;
+	str json;           /* compact */
+	struct hash digest; /* of the object as in json */
+	str file;
+	uint32_t line, col;
+	const struct want_origin *origins; /* by path, bytewise */
+	size_t origins_n;
+};
+struct wants {
+	struct arena *arena; /* owns everything; NULL: borrowed */
+	struct want *p;      /* as rendered */
+	size_t n, cap;
+	uint32_t *index; /* private: by identity */
+	size_t index_cap;
+};
+struct wants *wants_new(void); /* with an arena of its own */
+void wants_free(struct wants *w);
+DEFINE_CLEANUP(wants, wants_free)
+/* Copies nothing: strings must be the arena's. ERR_DUPLICATE naming both files. */
+MUST_CHECK struct err *wants_add(struct wants *w, struct want x);
+const struct want *wants_get(const struct wants *w, obj_id id); /* NULL: not in it */
+/* The tree of its json, in `a`. */
+MUST_CHECK struct err *want_tree(struct arena *a, const struct want *w, struct object *ret);
+/* The origin of the longest path that is `path` or a prefix of it; NULL: the object's own place is
+ * the best that is known. */
+const struct want_origin *want_origin(const struct want *w, str path);
