@@ -176,3 +176,88 @@ size_t incidents_count(const struct incidents *s);
 /* For the store: each open incident as (key, id), and back after a restart. */
 void incidents_each(const struct incidents *s, void (*fn)(void *arg, str key, str id), void *arg);
 void incidents_restore(struct incidents *s, str key, str id);
+/* The key that a raise of this kind about e's app, source and object has. */
+str incident_key(struct arena *a, enum event_kind raise, const struct event *e);
+
+/* ------------------------------------------------------------------ the outbox */
+
+/* Where events are kept until every receiver has them: a table of functions that `store` fills in
+ * and `notify` uses. What is added between begin and end is on disk, whole, when end returned NULL;
+ * transactions of the store's other users may lie around it. All strings are borrowed for the call. */
+struct event_kept {
+	uint64_t number;   /* 1, 2, ... over all events: the place in the stream; 0: not kept yet */
+	uint64_t sequence; /* of its emitter (app, source or instance), without gaps */
+	str id, name;      /* name: "drift.found" */
+	str app, source, revision, incident;
+	enum event_severity severity;
+	msec time;
+	str json, flux, text; /* event_cloudevent, event_flux, event_text */
+};
+enum event_delivery_state { EVENT_PENDING, EVENT_DONE, EVENT_DROPPED };
+/* One event on its way to one receiver. */
+struct event_delivery {
+	uint64_t id;
+	str receiver;     /* notify's key of it: "oncall/0" */
+	str cause;        /* what may go out in one message; empty: nothing else */
+	msec made, due;   /* wall clock */
+	uint32_t tries;   /* that failed */
+	str error;        /* of the last one */
+	enum event_delivery_state state;
+	struct event_kept event;
+};
+struct event_deliveries {
+	struct event_delivery *p;
+	size_t n, cap;
+};
+struct event_waiting { /* of one receiver */
+	str receiver;
+	uint64_t pending;
+	msec due; /* the earliest that may go now */
+};
+struct event_incident {
+	str key, id;
+	uint64_t number; /* of the raise */
+	msec since;
+};
+struct event_outbox {
+	struct err *(*begin)(void *self);
+	/* Commits when e is NULL, else undoes all and returns e. */
+	struct err *(*end)(void *self, struct err *e);
+	/* Called after every outermost end, with what became of it. NULL: nobody any more. */
+	void (*listen)(void *self, void (*ended)(void *arg, bool committed), void *arg);
+
+	/* The next number, and the next sequence of this emitter; both spent when end commits. */
+	struct err *(*next)(void *self, str emitter, uint64_t *number, uint64_t *sequence);
+	/* Keeps e; to[].receiver, cause and due are read, the rest is the outbox's. n may be 0. */
+	struct err *(*add)(void *self, const struct event_kept *e, const struct event_delivery *to,
+			   size_t n);
+	struct err *(*get)(void *self, struct arena *a, uint64_t number, struct event_kept *ret);
+	struct err *(*open_incident)(void *self, const struct event_incident *i);
+	struct err *(*close_incident)(void *self, str key);
+	struct err *(*incidents)(void *self, struct arena *a, struct event_incident **ret,
+				 size_t *n);
+
+	/* Who waits, by name. A delivery may go when it is due and no earlier one of the same
+	 * receiver and incident is pending. */
+	struct err *(*waiting)(void *self, struct arena *a, struct event_waiting **ret, size_t *n);
+	/* Those of one receiver that may go, oldest first, at most `most`. */
+	struct err *(*due)(void *self, struct arena *a, str receiver, msec now, size_t most,
+			   struct event_deliveries *ret);
+	/* Pending ones of one receiver and cause that are due until `until` and may go. */
+	struct err *(*together)(void *self, struct arena *a, str receiver, str cause, msec until,
+				size_t most, struct event_deliveries *ret);
+	struct err *(*done)(void *self, const uint64_t *ids, size_t n, msec now);
+	struct err *(*failed)(void *self, const uint64_t *ids, size_t n, msec due, str error);
+	/* Never to be delivered, and why. */
+	struct err *(*drop)(void *self, const uint64_t *ids, size_t n, str error);
+	struct err *(*drop_receiver)(void *self, str receiver, str error, uint64_t *dropped);
+	struct err *(*rename)(void *self, str from, str to); /* pending ones of a receiver */
+	/* The oldest pending drift.* events of a receiver with more than `most` pending, until there
+	 * are `most` again or none of drift is left. */
+	struct err *(*coalesce)(void *self, str receiver, size_t most, str error,
+				uint64_t *dropped);
+	/* When a receiver was last told about an incident; 0: never, or it is on its way. */
+	struct err *(*told)(void *self, str receiver, str incident, msec *ret);
+	struct err *(*pending)(void *self, uint64_t *ret);
+	void *self;
+};

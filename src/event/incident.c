@@ -55,7 +55,7 @@ void incidents_restore(struct incidents *s, str key, str id)
 }
 
 /* Names and identities have no tab, so the key is unambiguous. */
-static str key_of(struct arena *a, enum event_kind raise, const struct event *e)
+str incident_key(struct arena *a, enum event_kind raise, const struct event *e)
 {
 	str object = e->has_object ? obj_id_text(a, e->object) : STR_NONE;
 
@@ -80,7 +80,7 @@ enum incident_verdict incidents_apply(struct incidents *s, struct arena *a, stru
 	case EVENT_NOTE:
 		return INCIDENT_SAY;
 	case EVENT_RAISE: {
-		str key = key_of(a, e->kind, e);
+		str key = incident_key(a, e->kind, e);
 		size_t i = find(s, key);
 
 		if (i != SIZE_MAX) {
@@ -97,7 +97,7 @@ enum incident_verdict incidents_apply(struct incidents *s, struct arena *a, stru
 
 			if (!event_resolves(e->kind, (enum event_kind)k))
 				continue;
-			i = find(s, key_of(a, (enum event_kind)k, e));
+			i = find(s, incident_key(a, (enum event_kind)k, e));
 			if (i == SIZE_MAX)
 				continue;
 			if (verdict == INCIDENT_NONE)
