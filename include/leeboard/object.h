@@ -157,7 +157,8 @@ struct inventory {
 	struct inv_entry *p; /* sorted by obj_id_cmp */
 	size_t n, cap;
 };
-/* The whole text; a bad line is ERR_INVALID with its place. Strings are the arena's. */
+/* The whole text; a bad line is ERR_INVALID with its place, an identity twice ERR_DUPLICATE. In
+ * whatever order the lines come. Strings are the arena's. */
 MUST_CHECK struct err *inventory_parse(struct arena *a, const struct text *in, struct inventory *ret);
 void inventory_print(const struct inventory *inv, struct buf *b);
 const struct inv_entry *inventory_get(const struct inventory *inv, obj_id id); /* NULL: not in it */
@@ -198,7 +199,7 @@ DEFINE_CLEANUP(wants, wants_free)
 /* Copies nothing: strings must be the arena's. ERR_DUPLICATE naming both files. */
 MUST_CHECK struct err *wants_add(struct wants *w, struct want x);
 const struct want *wants_get(const struct wants *w, obj_id id); /* NULL: not in it */
-/* The tree of its json, in `a`. */
+/* The tree of its json, in `a`; borrows the strings of w. ERR_INTERNAL: json is another object. */
 MUST_CHECK struct err *want_tree(struct arena *a, const struct want *w, struct object *ret);
 /* The origin of the longest path that is `path` or a prefix of it; NULL: the object's own place is
  * the best that is known. */
