@@ -109,6 +109,18 @@ enum obj_list_type obj_schema_list_type(const struct obj_schema *s);
 size_t obj_schema_list_keys(const struct obj_schema *s, const struct obj_list_key **ret);
 bool obj_schema_atomic(const struct obj_schema *s); /* a map or object that is owned whole */
 
+/* ------------------------------------------------------------------ paths of fields */
+
+/* Steps of a path as people read it, .spec.containers[name="web"].image; a key that is no plain word
+ * stands in brackets: .data["a.b"]. */
+void obj_path_field(struct buf *b, str key);
+/* The step into an element of the list: by its keys or by its value, [="x"], as the kind's schema
+ * has it; false, and nothing was added, where nothing tells elements apart. */
+bool obj_path_element(struct buf *b, const struct obj_schema *list, const struct node *e);
+/* Which of the paths speaks of `path`: itself, else one that shares most steps with it, those above
+ * it first. SIZE_MAX when n is 0. */
+size_t obj_path_find(const str *paths, size_t n, str path);
+
 /* ------------------------------------------------------------------ normalization and digest */
 
 struct obj_norm {

@@ -69,28 +69,12 @@ static bool server_side(const struct walk *w, str key)
 	return false;
 }
 
-/* Letters, digits, - and _ may stand behind a dot as they are. */
 static str key_path(struct arena *a, str path, str key)
 {
 	CLEANUP(buf) struct buf b = BUF_INIT;
-	bool simple = key.n > 0;
 
-	for (size_t i = 0; i < key.n; i++) {
-		unsigned char c = (unsigned char)key.p[i];
-
-		if (!(c == '-' || c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-		      (c >= 'A' && c <= 'Z')))
-			simple = false;
-	}
 	buf_str(&b, path);
-	if (simple) {
-		buf_char(&b, '.');
-		buf_str(&b, key);
-	} else {
-		buf_char(&b, '[');
-		buf_json(&b, key);
-		buf_char(&b, ']');
-	}
+	obj_path_field(&b, key);
 	return arena_str(a, buf_view(&b));
 }
 
