@@ -9,14 +9,32 @@
 #include "leeboard/object.h"
 #include "leeboard/tree.h"
 
+struct config_texts;
+
 #define RENDER_MAX_DEPTH 64u       /* overlays on overlays */
 #define RENDER_MAX_OBJECTS 100000u /* of one build */
 #define RENDER_MAX_LOADS 10000u    /* folders loaded by one build; each visit counts */
+#define RENDER_MAX_IGNORES 10000u  /* lines of all .sourceignore files of one build */
 
 enum render_order { RENDER_ORDER_DEFAULT, RENDER_ORDER_LEGACY, RENDER_ORDER_NONE };
+/* What counts in a folder without a kustomization file. Globs (config.h) are of paths below that
+ * folder; .sourceignore files in the tree count as well. */
+struct render_plain {
+	bool flat;                          /* not the folders below */
+	const struct config_texts *include; /* globs; NULL or empty: all */
+	const struct config_texts *exclude; /* globs; NULL: none */
+	str ignore;                         /* further lines in the syntax of .sourceignore */
+};
 struct render_opts {
 	bool lax; /* files may lie outside the folder that names them: LoadRestrictionsNone */
 	enum render_order order; /* of --reorder; the default leaves it to sortOptions */
+	/* What an App says (config.md 3, "render"), as if written in a kustomization.yaml above the
+	 * folder: a map with namePrefix, nameSuffix, targetNamespace, commonMetadata {labels,
+	 * annotations} (metadata only, as in Flux), images, replicas, patches, components,
+	 * ignoreMissingComponents. Paths in it are relative to the folder. Mistakes in it are placed
+	 * where its nodes are. NULL: none. */
+	const struct node *overlay;
+	struct render_plain plain;
 };
 struct render_object {
 	const struct node *root;
@@ -40,3 +58,30 @@ MUST_CHECK struct err *render_build(struct arena *a, struct tree *t, str path,
 				    const struct render_opts *opts, struct render_result *ret);
 /* The stream that kustomize prints. */
 void render_print(struct arena *a, const struct render_result *r, struct buf *b);
+
+/* ------------------------------------------------------------------ where a field comes from */
+
+struct render_origin {
+	str path; /* as in diff.h: .spec.containers[name="web"].image, .data["a.b"] */
+	loc at;   /* the line of the manifest, patch, generator or transformer that set it */
+};
+struct render_origins {
+	struct render_origin *p;
+	size_t n, cap;
+};
+/* A row for each leaf, in document order: a scalar, or an empty map or list. With `brief` a list whose
+ * elements nothing tells apart is one leaf, as it is for diff_changes; without, its elements are
+ * counted: .args[0]. A Secret's stringData stands under .data. obj_path_find looks a path up. */
+void render_origins(struct arena *a, const struct render_object *o, bool brief,
+		    struct render_origins *ret);
+/* Of one field, or of what is nearest to it. */
+loc render_origin_of(struct arena *a, const struct render_object *o, str path);
+
+/* ------------------------------------------------------------------ nodes with their places */
+
+/* A tree as JSON that keeps every node's place and style, for a job: mistakes in an App's fields are
+ * then told at the line of its document. */
+void render_places_write(const struct node *n, struct buf *b);
+/* What render_places_write wrote, read as JSON; ERR_INVALID when it is none. */
+MUST_CHECK struct err *render_places_read(struct arena *a, const struct node *json,
+					  const struct node **ret);

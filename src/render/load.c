@@ -1,4 +1,6 @@
 /* load.c: accumulates kustomizations: resources, generators, components, transformers. */
+#include "ignore.h"
+#include "leeboard/config.h"
 #include "load_priv.h"
 
 struct err *err_placed(struct err *e, loc at)
@@ -360,6 +362,13 @@ static struct err *load_component(struct build *b, const struct kustomization *k
 
 	TRY(join_path(b, k->folder, entry->text, entry->at, &full));
 	TRY(find_kustomization(b, full, entry->at, &text));
+	if (!text && k->ignore_missing) {
+		enum tree_kind kind;
+
+		TRY(err_placed(tree_kind(b->tree, full, &kind), entry->at));
+		if (kind == TREE_ABSENT)
+			return NULL;
+	}
 	if (!text)
 		return err_at(ERR_NOT_FOUND, entry->at,
 			      "component '" STR_FMT "' is no folder with a kustomization.yaml",
@@ -428,39 +437,79 @@ struct err *load_configs(struct build *b, const struct kustomization *k,
 
 /* ------------------------------------------------------------------ plain folders */
 
-/* Manifests of a folder without a kustomization, by name; folders with one are built. */
-static struct err *load_plain(struct build *b, str folder, unsigned depth, struct kust_entries *ret)
+struct plain {
+	struct build *b;
+	str folder; /* that was asked for */
+	struct ignores ignores;
+	struct kust_entries *ret;
+};
+
+static struct err *add_ignores(struct plain *p, str folder)
 {
+	str path = path_in(p->b->a, folder, STR(".sourceignore"));
+	enum tree_kind kind;
+	struct text *text;
+
+	TRY(tree_kind(p->b->tree, path, &kind));
+	if (kind != TREE_FILE)
+		return NULL;
+	TRY(tree_read(p->b->tree, p->b->a, path, &text));
+	return ignores_add(p->b->a, &p->ignores, folder, text->bytes, (loc){text, 0, 0});
+}
+
+/* Is the file one that counts, by the globs of the options? */
+static bool is_wanted(const struct plain *p, str path)
+{
+	const struct render_plain *how = &p->b->opts->plain;
+	str below = str_sub(path, p->folder.n ? p->folder.n + 1 : 0, SIZE_MAX);
+
+	return (!how->include || !how->include->n || config_globs(how->include, below)) &&
+	       !(how->exclude && config_globs(how->exclude, below));
+}
+
+/* Manifests of a folder without a kustomization, by name; folders with one are built. */
+static struct err *load_plain(struct plain *p, str folder, unsigned depth)
+{
+	struct build *b = p->b;
+	size_t ignores = p->ignores.n, n;
 	struct tree_entry *entries;
-	size_t n;
 
 	if (depth >= RENDER_MAX_DEPTH)
 		return err_new(ERR_RENDER_LIMIT, "folders deeper than %u", RENDER_MAX_DEPTH);
 	TRY(tree_list(b->tree, b->a, folder, &entries, &n));
+	TRY(add_ignores(p, folder));
 	for (size_t i = 0; i < n; i++) {
 		str path = path_in(b->a, folder, entries[i].name);
 		struct text *text;
 
-		if (entries[i].name.p[0] == '.')
+		if (entries[i].name.p[0] == '.' ||
+		    ignores_has(b->a, &p->ignores, path, entries[i].kind == TREE_FOLDER))
 			continue;
-		if (entries[i].kind == TREE_FILE && named_like_file(path)) {
-			*ARENA_PUSH(b->a, ret) = (struct kust_entry){path, LOC_NONE};
-		} else if (entries[i].kind == TREE_FOLDER) {
+		if (entries[i].kind == TREE_FILE && named_like_file(path) && is_wanted(p, path)) {
+			*ARENA_PUSH(b->a, p->ret) = (struct kust_entry){path, LOC_NONE};
+		} else if (entries[i].kind == TREE_FOLDER && !b->opts->plain.flat) {
 			TRY(find_kustomization(b, path, LOC_NONE, &text));
-			if (text)
-				*ARENA_PUSH(b->a, ret) = (struct kust_entry){path, LOC_NONE};
-			else
-				TRY(load_plain(b, path, depth + 1, ret));
+			if (text && is_wanted(p, text->name))
+				*ARENA_PUSH(b->a, p->ret) = (struct kust_entry){path, LOC_NONE};
+			else if (!text)
+				TRY(load_plain(p, path, depth + 1));
 		}
 	}
+	p->ignores.n = ignores; /* those of this folder end with it */
 	return NULL;
 }
 
 static struct err *plain_build(struct build *b, str folder, struct kustomization **ret)
 {
 	struct kustomization *k = ARENA_NEW(b->a, struct kustomization);
+	struct plain p = {.b = b, .folder = folder, .ret = &k->resources};
+	size_t at = 0;
 
-	TRY(load_plain(b, folder, 0, &k->resources));
+	TRY(ignores_add(b->a, &p.ignores, STR(""), b->opts->plain.ignore, LOC_NONE));
+	for (; folder.n && at < folder.n; at++) /* of the folders above, outermost first */
+		if (!at || folder.p[at] == '/')
+			TRY(add_ignores(&p, str_sub(folder, 0, at)));
+	TRY(load_plain(&p, folder, 0));
 	if (!k->resources.n)
 		return err_new(ERR_NOT_FOUND,
 			       "folder '" STR_FMT
@@ -470,26 +519,42 @@ static struct err *plain_build(struct build *b, str folder, struct kustomization
 	return NULL;
 }
 
+/* ------------------------------------------------------------------ the build */
+
+/* The folder itself; *ret is its kustomization. */
+static struct err *build_folder(struct build *b, str folder, struct kustomization **ret,
+				struct resmap *rm)
+{
+	struct text *text;
+
+	TRY(find_kustomization(b, folder, LOC_NONE, &text));
+	if (text) {
+		TRY(kust_parse(b, text, folder, ret));
+		TRY(enter(b, folder, LOC_NONE));
+	} else {
+		TRY(plain_build(b, folder, ret));
+	}
+	TRY(accumulate(b, *ret, rm));
+	b->stack.n = 0;
+	return NULL;
+}
+
 struct err *render_build(struct arena *a, struct tree *t, str path, const struct render_opts *opts,
 			 struct render_result *ret)
 {
 	static const struct render_opts none = {0};
 	struct build b = {.a = a, .tree = t, .opts = opts ? opts : &none, .ret = ret};
 	struct resmap rm = {.build = &b};
-	struct kustomization *k;
-	struct text *text;
+	struct kustomization *k, *above = NULL;
 	str folder;
 
 	*ret = (struct render_result){0};
 	TRY(tree_join(t, a, STR(""), path, &folder));
-	TRY(find_kustomization(&b, folder, LOC_NONE, &text));
-	if (text) {
-		TRY(kust_parse(&b, text, folder, &k));
-		TRY(enter(&b, folder, LOC_NONE));
-	} else {
-		TRY(plain_build(&b, folder, &k));
-	}
-	TRY(accumulate(&b, k, &rm));
+	if (b.opts->overlay)
+		TRY(kust_overlay(&b, b.opts->overlay, folder, &above));
+	TRY(build_folder(&b, folder, &k, &rm));
+	if (above)
+		TRY(accumulate(&b, above, &rm));
 	TRY(final_hashes(a, &rm));
 	TRY(xform_name_references(a, &rm));
 	return final_objects(&b, k, &rm);

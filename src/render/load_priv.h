@@ -19,6 +19,9 @@ extern const char *const kust_names[KUST_NAMES];
 /* The file `text` of `folder`, checked; patch texts are loaded through b->tree. */
 MUST_CHECK struct err *kust_parse(struct build *b, const struct text *text, str folder,
 				  struct kustomization **ret);
+/* An App's fields (render_opts.overlay) as a kustomization above `folder`. */
+MUST_CHECK struct err *kust_overlay(struct build *b, const struct node *fields, str folder,
+				    struct kustomization **ret);
 /* A file that a kustomization names: joined, held to the load restriction, read; errors are at
  * `at`. */
 MUST_CHECK struct err *load_file(struct build *b, str folder, str path, loc at, struct text **ret);
@@ -44,8 +47,7 @@ MUST_CHECK struct err *kust_plugin(struct build *b, const struct kustomization *
 MUST_CHECK struct err *load_configs(struct build *b, const struct kustomization *k,
 				    const struct kust_entries *entries, struct resmap *ret);
 /* The transformers that k lists, in order. */
-MUST_CHECK struct err *transform(struct build *b, const struct kustomization *k,
-				 struct resmap *rm);
+MUST_CHECK struct err *transform(struct build *b, const struct kustomization *k, struct resmap *rm);
 /* Drops what a transformer deleted or emptied; what it left must still be an object. */
 MUST_CHECK struct err *drop_deleted(struct resmap *rm);
 

@@ -24,7 +24,7 @@ struct res {
 	struct {
 		struct res_prev *p;
 		size_t n, cap;
-	} prev; /* oldest first; prev.p[0] is the original identity */
+	} prev;                             /* oldest first; prev.p[0] is the original identity */
 	struct res_strs prefixes, suffixes; /* in order of application, innermost first */
 	enum res_behavior behavior;
 	bool needs_hash;
@@ -88,9 +88,9 @@ struct fieldspecs {
 };
 /* patches, patchesStrategicMerge, patchesJson6902. */
 struct patch_spec {
-	const struct text *text;  /* the patch: of the file, or of the inline string */
-	const struct node *from;  /* the entry in the kustomization: `by` of what it sets */
-	str path;                 /* of the file as written; empty: inline */
+	const struct text *text;       /* the patch: of the file, or of the inline string */
+	const struct node *from;       /* the entry in the kustomization: `by` of what it sets */
+	str path;                      /* of the file as written; empty: inline */
 	const struct selector *target; /* NULL: none */
 	bool allow_name_change, allow_kind_change;
 	loc at;
@@ -102,6 +102,7 @@ struct patch_specs {
 struct label_spec {
 	const struct node *pairs; /* a map of strings */
 	bool selectors, templates;
+	bool own_fields; /* no others than `fields` */
 	struct fieldspecs fields;
 	loc at;
 };
@@ -170,8 +171,11 @@ struct kustomization {
 	bool component;
 	struct kust_entries resources, components, transformers;
 	str name_prefix, name_suffix, ns; /* empty: none */
-	const struct node *prefix_node, *suffix_node, *ns_node; /* their values, for `by`; or NULL */
+	const struct node *prefix_node, *suffix_node,
+		*ns_node;                                      /* their values, for `by`; or NULL */
 	const struct node *common_labels, *common_annotations; /* maps of strings or NULL */
+	const struct node *meta_annotations;                   /* of an App: on the objects alone */
+	bool ignore_missing; /* components that are not there are left out */
 	struct {
 		struct label_spec *p;
 		size_t n, cap;

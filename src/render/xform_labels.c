@@ -58,7 +58,8 @@ struct err *xform_labels(struct arena *a, const struct kustomization *k, struct 
 			fieldspec_add_table(a, &fieldspec_labels, &specs);
 		else if (l->templates)
 			fieldspec_add_table(a, &fieldspec_template_labels, &specs);
-		*ARENA_PUSH(a, &specs) = meta;
+		if (!l->own_fields)
+			*ARENA_PUSH(a, &specs) = meta;
 		if (l->pairs && l->pairs->n > 0)
 			TRY(xform_set_at(a, &specs, l->pairs, rm));
 	}

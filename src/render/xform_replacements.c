@@ -202,9 +202,29 @@ struct write {
 
 static struct err *walk(struct write *w, const struct node *n, size_t at, const struct node **ret);
 
+/* A copied map or list is marked all the way down: its leaves have places of their own. */
 static const struct node *marked(struct write *w, const struct node *n)
 {
-	return node_with_by(w->a, n, w->r->from);
+	struct node *copy = ARENA_NEW(w->a, struct node);
+
+	*copy = *n;
+	copy->by = w->r->from;
+	if (n->kind == NODE_MAP) {
+		struct node_pair *pairs = ARENA_ARRAY(w->a, struct node_pair, n->n);
+
+		for (uint32_t i = 0; i < n->n; i++) {
+			pairs[i] = n->pairs[i];
+			pairs[i].value = marked(w, n->pairs[i].value);
+		}
+		copy->pairs = pairs;
+	} else if (n->kind == NODE_LIST) {
+		const struct node **items = ARENA_ARRAY(w->a, const struct node *, n->n);
+
+		for (uint32_t i = 0; i < n->n; i++)
+			items[i] = marked(w, n->items[i]);
+		copy->items = items;
+	}
+	return copy;
 }
 
 /* A text of no declared type, as a plain scalar: "1" is a number. */

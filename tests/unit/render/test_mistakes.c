@@ -1,80 +1,9 @@
 /* What is wrong earns a sentence with its place. */
-#include "leeboard/render.h"
+#include "render/mem_tree.h"
 #include <setjmp.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-/* A tree of names and texts, so that a test reads in one piece. */
-struct file {
-	const char *path, *text;
-};
-struct files {
-	const struct file *p;
-};
-
-static struct err *mem_kind(void *self, str path, enum tree_kind *ret, uint8_t oid[32], size_t *n)
-{
-	const struct files *f = self;
-
-	*ret = path.n ? TREE_ABSENT : TREE_FOLDER;
-	*n = 0;
-	for (size_t i = 0; f->p[i].path; i++) {
-		str p = str_from(f->p[i].path);
-
-		if (str_eq(p, path))
-			*ret = TREE_FILE;
-		else if (str_starts(p, path) && p.n > path.n && p.p[path.n] == '/')
-			*ret = TREE_FOLDER;
-	}
-	if (*ret != TREE_ABSENT) {
-		struct hash h = hash_blake2b(NULL, STR("test"), path);
-
-		memcpy(oid, h.b, 32);
-		*n = 32;
-	}
-	return NULL;
-}
-
-static struct err *mem_read(void *self, struct arena *a, str path, str *ret)
-{
-	const struct files *f = self;
-
-	for (size_t i = 0; f->p[i].path; i++)
-		if (str_eq(str_from(f->p[i].path), path))
-			*ret = arena_str(a, str_from(f->p[i].text));
-	return NULL;
-}
-
-/* Files of one folder only: enough for these tests. */
-static struct err *mem_list(void *self, struct arena *a, str path, struct tree_entry **ret,
-			    size_t *n)
-{
-	const struct files *f = self;
-	struct {
-		struct tree_entry *p;
-		size_t n, cap;
-	} v = {0};
-
-	for (size_t i = 0; f->p[i].path; i++) {
-		str p = str_from(f->p[i].path);
-		str name = path.n ? str_sub(p, path.n + 1, SIZE_MAX) : p;
-
-		if ((!path.n || str_starts(p, path)) && str_chr(name, '/') == SIZE_MAX)
-			*ARENA_PUSH(a, &v) = (struct tree_entry){name, TREE_FILE};
-	}
-	*ret = v.p;
-	*n = v.n;
-	return NULL;
-}
-
-static void mem_close(void *self)
-{
-	(void)self;
-}
-
-static const struct tree_ops mem_ops = {
-	.name = "mem", .kind = mem_kind, .read = mem_read, .list = mem_list, .close = mem_close};
 
 /* What building "" of the files says: all errors, one a line; or the objects. */
 static void assert_says(const struct file *files, const char *path, const char *want)
@@ -95,8 +24,6 @@ static void assert_says(const struct file *files, const char *path, const char *
 	err_free(e);
 	assert_string_equal(got.p ? got.p : "", want);
 }
-
-#define FILES(...) ((const struct file[]){__VA_ARGS__, {NULL, NULL}})
 
 static void all_unknown_and_wrong_fields_are_told_at_once(void **state)
 {
