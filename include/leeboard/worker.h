@@ -10,10 +10,14 @@
  * in chunks. The controller believes nothing: an unknown type, one of the wrong direction, a wrong
  * nonce, a body that is too short or too long, a count that differs or a missing DONE fails the job.
  *
- * Order in a worker: libraries are initialised -> sandbox_enter -> worker_job_read -> frames ->
- * worker_send_done -> exit. */
+ * Order in a worker: libraries are initialised -> worker_job_read (the controller's words are no
+ * foreign bytes) -> sandbox_enter -> frames -> worker_send_done -> exit.
+ *
+ * Order in the controller: fill a job_fetch, job_verify or job_render -> job_..._write fills the JSON
+ * and the BLOBs of a worker_spec -> worker_start on worker_program's path -> frame_get_... in the
+ * callback, by f->type. */
 #pragma once
-#include "leeboard/base.h"
+#include "leeboard/config.h"
 
 #define FRAME_MAX_BODY (60u * 1024)
 #define FRAME_HEADER 16u
@@ -27,7 +31,7 @@
 	X(FRAME_END, 3, "END", "empty: the job is complete")
 #define FRAMES_FROM_WORKER(X)                                                                      \
 	X(FRAME_PROGRESS, 16, "PROGRESS", "text: what it is doing")                                \
-	X(FRAME_REF, 17, "REF", "text name, text oid")                                             \
+	X(FRAME_REF, 17, "REF", "text name, oid, peeled (empty: no tag), symref (empty: none)")                                             \
 	X(FRAME_PACK, 18, "PACK", "u64 bytes, u64 objects")                                        \
 	X(FRAME_VERDICT, 19, "VERDICT", "text oid, verdict, key, principal, detail")               \
 	X(FRAME_AFFECTED, 20, "AFFECTED", "text app")                                              \
@@ -37,6 +41,12 @@
 	X(FRAME_WARN, 24, "WARN", "text message, file, u32 line, col")                             \
 	X(FRAME_ERROR, 25, "ERROR", "text code, message, file, u32 line, col, text cause")         \
 	X(FRAME_CACHE, 26, "CACHE", "u64 size; one sealed memfd beside it")                        \
+	X(FRAME_COMMIT, 27, "COMMIT",                                                              \
+	  "text oid, tree, parents, author, email, u64 time, text committer, email, u64 time, "    \
+	  "text subject")                                                                          \
+	X(FRAME_OUTCOME, 28, "OUTCOME", "text outcome, reason, move, bad oid, u32 bad, commits")   \
+	X(FRAME_RANGE, 29, "RANGE", "bytes: ids of 20 or 32 bytes, one after another")             \
+	X(FRAME_SANDBOX, 30, "SANDBOX", "u32 layers (enum worker_layer), u32 Landlock ABI")        \
 	X(FRAME_DONE, 31, "DONE", "u32 n, then n times u32 type, u32 count")
 enum frame_type {
 #define X(id, number, name, body) id = number,
@@ -153,6 +163,193 @@ MUST_CHECK struct err *worker_start(struct loop *l, const struct worker_spec *sp
 				    struct worker **ret);
 /* Kills it; `done` still comes, with "was stopped". */
 void worker_stop(struct worker *w);
+
+/* The program of a role beside this one: its own folder first (a build), then ../libexec/leeboard.
+ * name: "leeboard-fetch". ERR_NOT_FOUND says where it was looked for. */
+MUST_CHECK struct err *worker_program(struct arena *a, const char *name, str *ret);
+
+/* ------------------------------------------------------------------ jobs
+ *
+ * Each role has a struct, a writer (for the controller; the spec's json and blobs are the arena's)
+ * and a reader (for the worker; views are the job's and the arena's). Ids are hexadecimal. What may
+ * be secret or long travels as BLOB, never in the JSON. */
+
+#define JOB_MAX_APPS 10000u
+#define JOB_MAX_SEEN 100000u /* paths of one read set */
+#define JOB_MAX_COMMITS 100u /* COMMIT frames of one verify job: the newest, parents first */
+
+struct job_limits {
+	bool best_effort;      /* go on without Landlock or seccomp (sandbox: best-effort) */
+	uint64_t memory_bytes; /* RLIMIT_AS; 0: the role's own default */
+	uint64_t cpu_seconds;  /* RLIMIT_CPU; 0: the role's own default */
+};
+
+enum job_fetch_op {
+	JOB_LIST,    /* REF for each ref below a prefix (HEAD: ask for "HEAD") */
+	JOB_FETCH,   /* `want` and what it needs into the store; PROGRESS, one PACK (0, 0: had it) */
+	JOB_COMPACT, /* many packs into one; PACK. Not while another worker reads the store */
+};
+struct job_fetch {
+	enum job_fetch_op op;
+	str objects; /* the source's object store, .../objects; made when it is not there. JOB_LIST: empty */
+	str url;     /* http(s), ssh, scp-like, or a path when `local` */
+	bool local;
+	const str *prefixes; /* JOB_LIST: full names or their beginnings; none: all */
+	size_t prefixes_n;
+	str want;         /* commit id, or the tag's own id for modes that judge tags */
+	str ref;          /* the ref that held `want`; ssh servers are asked by it */
+	const str *haves; /* commits that we hold, newest first; those not in the store are left out */
+	size_t haves_n;
+	uint32_t depth; /* commits of history; 0: all. Over http only, ssh and paths fetch all */
+	bool unshallow; /* get the history that an earlier `depth` left out (after IncompleteHistory) */
+	bool fresh;     /* as if the store were empty (after CorruptObject) */
+	enum auth_kind auth;
+	str username, secret; /* basic: password; bearer: token; ssh: the private key */
+	str passphrase, known_hosts;
+	str ca, cert, key; /* PEM; empty: the system's, none */
+	msec timeout;      /* of the whole transfer; 0: 5 minutes */
+	uint64_t max_pack; /* bytes; 0: 512 MiB */
+	struct job_limits limits;
+};
+MUST_CHECK struct err *job_fetch_write(struct arena *a, const struct job_fetch *j,
+				       struct worker_spec *spec);
+MUST_CHECK struct err *job_fetch_read(struct arena *a, const struct worker_job *w,
+				      struct job_fetch *ret);
+
+struct job_seen {
+	str path, oid; /* empty oid: nothing was there */
+};
+struct job_app {
+	str name;                    /* comes back in AFFECTED */
+	const struct job_seen *seen; /* read set of its last rendering */
+	size_t seen_n;
+};
+struct job_signers {
+	str name, text; /* allowed_signers lines, and what messages call them */
+};
+enum job_verify_op {
+	JOB_VERIFY, /* VERDICT for each judged commit, COMMITs, RANGE, OUTCOME, AFFECTED */
+	JOB_RANGE,  /* only RANGE: the second opinion on what is new */
+};
+struct job_verify {
+	enum job_verify_op op;
+	str objects, from, to;        /* from empty: never accepted */
+	enum verify_mode mode;        /* first-parent lists the chain, all others every new commit */
+	int on_rewind, on_force_push; /* as in struct source */
+	msec now, clock_skew;         /* skew 0: the default */
+	const struct job_signers *signers;
+	size_t signers_n;
+	const str *allowed; /* commits that a person let pass (`allow`): unsigned, unknown, expired */
+	size_t allowed_n;
+	const struct job_app *apps; /* compared at `to`, whatever the outcome is */
+	size_t apps_n;
+	struct job_limits limits;
+};
+MUST_CHECK struct err *job_verify_write(struct arena *a, const struct job_verify *j,
+					struct worker_spec *spec);
+MUST_CHECK struct err *job_verify_read(struct arena *a, const struct worker_job *w,
+				       struct job_verify *ret);
+
+struct job_render {
+	str objects, oid;      /* a commit or a tree */
+	const struct app *app; /* read: name, namespace, path and the fields below "render" only; their
+				* places have file, line and column but no text */
+	struct job_limits limits;
+};
+MUST_CHECK struct err *job_render_write(struct arena *a, const struct job_render *j,
+					struct worker_spec *spec);
+MUST_CHECK struct err *job_render_read(struct arena *a, const struct worker_job *w,
+				       struct job_render *ret);
+
+/* ------------------------------------------------------------------ answers
+ *
+ * A writer for the worker, a reader for the controller; what a reader returns is borrowed from the
+ * frame. A reader checks form (ids are ids, words are words), never truth. */
+
+struct worker_ref {
+	str name, oid, peeled, symref; /* peeled: the commit that an annotated tag leads to */
+};
+struct worker_pack {
+	uint64_t bytes, objects;
+};
+struct worker_verdict {
+	str oid, verdict, key, principal, detail; /* verdict: trust.h's word ("Good", "Unsigned") */
+};
+struct worker_commit {
+	str oid, tree, parents; /* parents: ids with a blank between */
+	str author, author_email, committer, committer_email; /* valid UTF-8, bad bytes as \xHH */
+	int64_t author_time, committer_time;                  /* seconds since 1970 */
+	str subject;                                          /* first line of the message */
+};
+struct worker_outcome {
+	enum { WORKER_ACCEPT, WORKER_NOOP, WORKER_HOLD } outcome;
+	str reason, move; /* reason: of a hold ("Rewound", "Unsigned"); move: trust.h's word */
+	str bad;          /* the oldest commit that is not good; empty: none or the move is at fault */
+	uint32_t bad_n, commits; /* not good; new */
+};
+enum worker_layer {
+	WORKER_NO_NEW_PRIVS = 1,
+	WORKER_RLIMITS = 2,
+	WORKER_NETNS = 4,
+	WORKER_LANDLOCK = 8,
+	WORKER_SECCOMP = 16
+};
+struct worker_sandbox {
+	uint32_t layers, landlock_abi;
+};
+struct worker_origin {
+	str identity, path; /* path: the field, ".spec.replicas"; empty: the object */
+	str file;
+	uint32_t line;
+};
+struct worker_warning {
+	str message, file;
+	uint32_t line, col;
+};
+struct sandbox_state;
+MUST_CHECK struct err *worker_send_progress(struct worker_out *o, str text);
+MUST_CHECK struct err *worker_send_ref(struct worker_out *o, const struct worker_ref *r);
+MUST_CHECK struct err *worker_send_pack(struct worker_out *o, const struct worker_pack *p);
+MUST_CHECK struct err *worker_send_verdict(struct worker_out *o, const struct worker_verdict *v);
+MUST_CHECK struct err *worker_send_commit(struct worker_out *o, const struct worker_commit *c);
+MUST_CHECK struct err *worker_send_outcome(struct worker_out *o, const struct worker_outcome *v);
+MUST_CHECK struct err *worker_send_range(struct worker_out *o, str ids); /* in chunks; may be empty */
+MUST_CHECK struct err *worker_send_sandbox(struct worker_out *o, const struct sandbox_state *s);
+MUST_CHECK struct err *worker_send_affected(struct worker_out *o, str app);
+MUST_CHECK struct err *worker_send_seen(struct worker_out *o, const struct job_seen *s);
+MUST_CHECK struct err *worker_send_origin(struct worker_out *o, const struct worker_origin *v);
+MUST_CHECK struct err *worker_send_warning(struct worker_out *o, const struct worker_warning *w);
+
+MUST_CHECK struct err *frame_get_progress(struct frame *f, str *ret);
+MUST_CHECK struct err *frame_get_ref(struct frame *f, struct worker_ref *ret);
+MUST_CHECK struct err *frame_get_pack(struct frame *f, struct worker_pack *ret);
+MUST_CHECK struct err *frame_get_verdict(struct frame *f, struct worker_verdict *ret);
+MUST_CHECK struct err *frame_get_commit(struct frame *f, struct worker_commit *ret);
+MUST_CHECK struct err *frame_get_outcome(struct frame *f, struct worker_outcome *ret);
+/* One chunk, appended; compare the whole bytes of both lists with mem and length. */
+MUST_CHECK struct err *frame_get_range(struct frame *f, struct buf *ret);
+MUST_CHECK struct err *frame_get_sandbox(struct frame *f, struct worker_sandbox *ret);
+MUST_CHECK struct err *frame_get_affected(struct frame *f, str *ret);
+MUST_CHECK struct err *frame_get_seen(struct frame *f, struct job_seen *ret);
+MUST_CHECK struct err *frame_get_origin(struct frame *f, struct worker_origin *ret);
+MUST_CHECK struct err *frame_get_warning(struct frame *f, struct worker_warning *ret);
+
+/* OBJECT frames put together; chunks of one object come one after another. */
+struct worker_objects {
+	struct buf identity, file, json;
+	uint32_t line, col;
+	bool open;
+};
+struct worker_object {
+	str identity, file, json; /* the gatherer's, until the next frame */
+	uint32_t line, col;
+};
+/* *whole: ret is complete. JSON over NODE_MAX_BYTES is ERR_LIMIT. */
+MUST_CHECK struct err *worker_objects_add(struct worker_objects *g, struct frame *f, bool *whole,
+					  struct worker_object *ret);
+/* Call at the end of a job: an object that was begun and not ended is a lie. */
+MUST_CHECK struct err *worker_objects_end(const struct worker_objects *g);
+void worker_objects_done(struct worker_objects *g);
 
 /* ------------------------------------------------------------------ the sandbox */
 
