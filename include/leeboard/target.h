@@ -55,6 +55,8 @@ bool target_tells_health(const struct target *t);
 enum obj_scope target_scope(void *target, str group, str version, str kind);
 /* Does the target serve this kind in this version? dir: always. */
 bool target_serves(const struct target *t, str group, str version, str kind);
+/* Has this kind a status of its own (discovery lists the subresource)? False where nobody knows. */
+bool target_has_status(const struct target *t, str group, str version, str kind);
 /* For status: address without credentials ("kind-kind at https://127.0.0.1:6443", "/srv/live"). */
 str target_place(const struct target *t);
 msec target_last_request(const struct target *t); /* wall clock; 0: none yet */
@@ -128,6 +130,17 @@ typedef void (*target_get_done)(void *arg, const struct target_live *p, size_t n
 void target_get(struct target *t, const struct target_want_live *ids, size_t n, bool meta,
 		target_get_done done, void *arg, struct target_call **ret);
 
+/* What stands there of one kind in one namespace, ours or not, by label selector: one page, at most
+ * TARGET_MAX_LIST of them. For looking closer at what fails (the Pods of a Deployment), never at rest.
+ * dir: nothing. */
+#define TARGET_MAX_LIST 50u
+struct target_list {
+	str group, version, kind, ns;
+	str selector; /* "app=web,tier in (a,b)" */
+};
+void target_list(struct target *t, const struct target_list *what, target_get_done done, void *arg,
+		 struct target_call **ret);
+
 enum target_outcome {
 	TARGET_CREATED,
 	TARGET_CHANGED,
@@ -173,6 +186,8 @@ void target_preview(struct target *t, const struct target_apply *what, target_ap
 enum target_event_kind {
 	TARGET_SEEN,   /* is, or was changed to, this */
 	TARGET_GONE,   /* is no more: confirmed, not only out of the selector's sight */
+	TARGET_LISTING, /* a list of this kind begins, the first or after a gap; id as in LISTED. Objects
+			 * that are told between it and LISTED are all that there are */
 	TARGET_LISTED, /* every object of this kind that is ours was told since the watch began or was
 			* renewed after a gap; what was not told is gone. id has group and kind alone */
 	TARGET_LOST,   /* the target does not answer: `why` */
@@ -180,7 +195,8 @@ enum target_event_kind {
 };
 struct target_event {
 	enum target_event_kind kind;
-	struct target_live live; /* SEEN, GONE, LISTED */
+	struct target_live live; /* SEEN, GONE, LISTING, LISTED; in a directory the latter two have an
+				  * empty kind: all kinds */
 	str why;
 };
 /* One listener per target. Objects of this instance (label, or inventory in a directory) only. */
@@ -201,6 +217,7 @@ struct target_ops {
 	void (*close)(struct target *t);
 	enum obj_scope (*scope)(struct target *t, str group, str version, str kind); /* NULL: built-in */
 	bool (*serves)(const struct target *t, str group, str version, str kind);    /* NULL: always */
+	bool (*has_status)(const struct target *t, str group, str version, str kind); /* NULL: false */
 	void (*ready)(struct target *t, target_done, void *arg, struct target_call **ret);
 	void (*discover)(struct target *t, target_done, void *arg, struct target_call **ret);
 	void (*records)(struct target *t, str app, target_records_done, void *arg,
@@ -212,6 +229,8 @@ struct target_ops {
 	void (*record_drop)(struct target *t, str app, target_done, void *arg, struct target_call **ret);
 	void (*get)(struct target *t, const struct target_want_live *ids, size_t n, bool meta,
 		    target_get_done, void *arg, struct target_call **ret);
+	void (*list)(struct target *t, const struct target_list *what, target_get_done, void *arg,
+		     struct target_call **ret); /* NULL: nothing */
 	void (*apply)(struct target *t, const struct target_apply *what, target_apply_done, void *arg,
 		      struct target_call **ret);
 	void (*preview)(struct target *t, const struct target_apply *what, target_apply_done, void *arg,
