@@ -251,11 +251,16 @@ MUST_CHECK struct err *job_verify_read(struct arena *a, const struct worker_job 
 				       struct job_verify *ret);
 
 struct job_render {
-	str objects, oid;      /* a commit or a tree */
-	const struct app *app; /* read: name, namespace, path and the fields below "render" only; their
-				* places have file, line and column but no text */
+	str objects, oid; /* a commit or a tree */
+	str app, path;    /* the App's name; the folder in the tree */
+	/* What the App says of rendering: a map as render.h wants it. Its nodes keep file, line and
+	 * column of the App's document, but not its text. NULL: none. */
+	const struct node *overlay;
+	str ignore; /* the Source's, in the syntax of .sourceignore */
 	struct job_limits limits;
 };
+/* app, path, overlay and ignore out of an App that was loaded. */
+void job_render_of(struct arena *a, const struct app *app, struct job_render *ret);
 MUST_CHECK struct err *job_render_write(struct arena *a, const struct job_render *j,
 					struct worker_spec *spec);
 MUST_CHECK struct err *job_render_read(struct arena *a, const struct worker_job *w,

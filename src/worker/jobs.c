@@ -1,7 +1,7 @@
 /* The jobs of the three roles, written by the controller and read by the worker.
  *
  * The JSON holds what is short and may be seen; keys, tokens and long lists travel as BLOBs:
- * "secret", "signers/<n>", "apps", "app". */
+ * "secret", "signers/<n>", "apps", "overlay", "places". */
 #include "leeboard/worker.h"
 
 #include <stdlib.h>
@@ -435,8 +435,6 @@ struct err *job_verify_read(struct arena *a, const struct worker_job *w, struct 
 
 /* ------------------------------------------------------------------ render */
 
-#define APP_NODES(X) X(labels) X(annotations) X(images) X(patches) X(components) X(replicas)
-
 /* Places travel beside the JSON: for each node and each key, in the order of the document, the file
  * (index + 1; 0: no place), line and column. */
 struct places {
@@ -474,43 +472,49 @@ static void put_places(struct places *p, const struct node *n)
 	}
 }
 
+void job_render_of(struct arena *a, const struct app *app, struct job_render *ret)
+{
+	static const char *const keys[] = {
+		"namePrefix", "nameSuffix", "targetNamespace", "commonMetadata",         "images",
+		"replicas",   "patches",    "components",      "ignoreMissingComponents"};
+	struct node_pairs v = {0};
+
+	for (uint32_t i = 0; app->spec && i < app->spec->n; i++) {
+		const struct node_pair *p = &app->spec->pairs[i];
+
+		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+			if (str_eq(p->key, str_from(keys[k])))
+				*ARENA_PUSH(a, &v) = *p;
+		}
+	}
+	*ret = (struct job_render){.app = app->name, .path = app->path};
+	if (v.n)
+		ret->overlay = node_new_map(a, v.p, v.n);
+	if (app->source)
+		ret->ignore = app->source->ignore;
+}
+
 struct err *job_render_write(struct arena *a, const struct job_render *j, struct worker_spec *spec)
 {
 	CLEANUP(frame_writer) struct frame_writer w = {BUF_INIT};
 	CLEANUP(buf) struct buf json = BUF_INIT;
 	struct places p = {.a = a, .w = &w};
-	struct node_pairs v = {0}, app = {0};
+	struct node_pairs v = {0};
 	struct blobs blobs = {0};
-	const struct node *root;
 
 	put_str(a, &v, "op", STR("render"));
 	put_str(a, &v, "objects", j->objects);
 	put_str(a, &v, "oid", j->oid);
-	put_str(a, &v, "name", j->app->name);
-	put_str(a, &v, "namespace", j->app->namespace);
-	put_str(a, &v, "path", j->app->path);
-	put_str(a, &v, "namePrefix", j->app->name_prefix);
-	put_str(a, &v, "nameSuffix", j->app->name_suffix);
-	put_str(a, &v, "targetNamespace", j->app->target_namespace);
+	put_str(a, &v, "app", j->app);
+	put_str(a, &v, "path", j->path);
 	put_limits(a, &v, &j->limits);
-#define X(field)                                                                                   \
-	if (j->app->field)                                                                         \
-		put(a, &app, #field, j->app->field);
-	APP_NODES(X)
-#undef X
-	if (app.n) {
-		root = node_new_map(a, app.p, app.n);
-		put_places(&p, root);
+	put_blob(a, &blobs, STR("ignore"), j->ignore);
+	if (j->overlay) {
+		put_places(&p, j->overlay);
 		put_list(a, &v, "files", p.files.p, p.files.n);
-		node_json(root, NODE_JSON_COMPACT, &json);
-		put_blob(a, &blobs, STR("app"), arena_str(a, buf_view(&json)));
+		node_json(j->overlay, NODE_JSON_COMPACT, &json);
+		put_blob(a, &blobs, STR("overlay"), arena_str(a, buf_view(&json)));
 		put_blob(a, &blobs, STR("places"), arena_str(a, buf_view(&w.b)));
-	}
-	/* Where the document itself stands, for what has no node of its own (namePrefix). */
-	if (j->app->at.in) {
-		put_str(a, &v, "file", j->app->at.in->name);
-		put_int(a, &v, "line", j->app->at.line);
-		put_int(a, &v, "col", j->app->at.col);
 	}
 	return finish(a, &v, &blobs, spec);
 }
@@ -562,35 +566,31 @@ static struct err *placed(struct placer *p, const struct node *n, const struct n
 	return NULL;
 }
 
-static struct err *read_app(struct arena *a, const struct worker_job *w, const str *files, size_t n,
-			    struct app *app)
+static struct err *read_overlay(struct arena *a, const struct worker_job *w, const str *files,
+				size_t n, const struct node **ret)
 {
-	str json = worker_job_blob(w, STR("app"));
+	str json = worker_job_blob(w, STR("overlay"));
 	struct text *t = ARENA_NEW(a, struct text), *names = ARENA_ARRAY(a, struct text, n);
 	struct placer p = {.a = a, .files = names, .files_n = n};
 	const struct node *root;
 
 	if (!json.n)
 		return NULL;
-	*t = (struct text){STR("<app>"), json};
+	*t = (struct text){STR("<overlay>"), json};
 	for (size_t i = 0; i < n; i++)
 		names[i].name = files[i];
 	p.f = (struct frame){.type = FRAME_BLOB, .rest = worker_job_blob(w, STR("places"))};
 	TRY(node_read_json(a, t, &root));
 	TRY(placed(&p, root, &root));
 	TRY(frame_get_end(&p.f));
-#define X(field) app->field = node_get(root, STR(#field));
-	APP_NODES(X)
-#undef X
+	*ret = root;
 	return NULL;
 }
 
 struct err *job_render_read(struct arena *a, const struct worker_job *w, struct job_render *ret)
 {
 	static const char *const ops[] = {"render"};
-	struct app *app = ARENA_NEW(a, struct app);
-	struct job_render j = {.app = app};
-	struct text *file = ARENA_NEW(a, struct text);
+	struct job_render j = {0};
 	const str *files;
 	size_t files_n;
 	struct in in;
@@ -599,21 +599,15 @@ struct err *job_render_read(struct arena *a, const struct worker_job *w, struct 
 	take_word(&in, "op", ops, ARRAY_LEN(ops));
 	j.objects = take_str(&in, "objects");
 	j.oid = take_str(&in, "oid");
-	app->name = take_str(&in, "name");
-	app->namespace = take_str(&in, "namespace");
-	app->path = take_str(&in, "path");
-	app->name_prefix = take_str(&in, "namePrefix");
-	app->name_suffix = take_str(&in, "nameSuffix");
-	app->target_namespace = take_str(&in, "targetNamespace");
+	j.app = take_str(&in, "app");
+	j.path = take_str(&in, "path");
 	take_limits(&in, &j.limits);
 	files = take_list(&in, "files", &files_n);
-	file->name = take_str(&in, "file");
-	app->at = (loc){file->name.n ? file : NULL, (uint32_t)take_int(&in, "line"),
-			(uint32_t)take_int(&in, "col")};
+	j.ignore = worker_job_blob(w, STR("ignore"));
 	check_path(&in, "objects", j.objects);
 	check_id(&in, "oid", j.oid, true);
 	TRY(end(&in));
-	TRY(read_app(a, w, files, files_n, app));
+	TRY(read_overlay(a, w, files, files_n, &j.overlay));
 	*ret = j;
 	return NULL;
 }

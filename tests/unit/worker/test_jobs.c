@@ -189,44 +189,41 @@ static void a_verify_job_survives(void **state UNUSED)
 static void a_render_job_keeps_the_places_of_the_document(void **state UNUSED)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
-	const struct text in = {STR("fleet.yaml"), STR("name: x\n"
+	const struct text in = {STR("fleet.yaml"), STR("path: apps/web\n"
 						       "patches:\n"
 						       "- target: {kind: Deployment}\n"
 						       "  patch: 'a: 1'\n"
-						       "labels: {team: web}\n")};
+						       "commonMetadata: {labels: {team: web}}\n")};
+	const struct source source = {.ignore = STR("*.md\n")};
 	struct node_docs docs = {0};
 	struct worker_spec spec = {0};
 	struct worker_job w;
-	struct job_render r;
+	struct job_render j, r;
 	const struct node *patch;
-	struct app app = {.name = STR("web"),
-			  .path = STR("apps/web"),
-			  .name_prefix = STR("p-"),
-			  .at = {&in, 1, 1}};
-	const struct job_render j = {.objects = STR("/o"), .oid = STR(ID1), .app = &app};
+	struct app app = {.name = STR("web"), .path = STR("apps/web"), .source = &source};
 
 	ok(node_read_yaml(a, &in, &docs));
-	app.patches = node_get(docs.p[0], STR("patches"));
-	app.labels = node_get(docs.p[0], STR("labels"));
+	app.spec = docs.p[0];
+	job_render_of(a, &app, &j);
+	j.objects = STR("/o");
+	j.oid = STR(ID1);
 	ok(job_render_write(a, &j, &spec));
 	w = job_of(&spec);
 	ok(job_render_read(a, &w, &r));
-	same(r.app->name, "web");
-	same(r.app->path, "apps/web");
-	same(r.app->name_prefix, "p-");
-	same(r.app->at.in->name, "fleet.yaml");
-	assert_null(r.app->images);
-	assert_true(node_equal_strict(r.app->patches, app.patches));
-	assert_true(node_equal_strict(r.app->labels, app.labels));
-	patch = node_get(r.app->patches->items[0], STR("patch"));
+	same(r.app, "web");
+	same(r.path, "apps/web");
+	same(r.ignore, "*.md\n");
+	assert_true(node_equal_strict(r.overlay, node_del(a, app.spec, STR("path"))));
+	patch = node_get(node_get(r.overlay, STR("patches"))->items[0], STR("patch"));
 	same(patch->at.in->name, "fleet.yaml");
 	assert_int_equal(patch->at.line, 4);
 	assert_int_equal(patch->at.col, 10);
-	assert_int_equal(r.app->labels->pairs[0].key_at.line, 5);
-	assert_int_equal(r.app->labels->pairs[0].key_at.col, 10);
+	assert_int_equal(r.overlay->pairs[1].key_at.line, 5);
+	assert_int_equal(r.overlay->pairs[1].key_at.col, 1);
 
 	/* Places that do not fit the tree. */
-	w.blobs[1].bytes.n -= 4;
+	assert_true(str_eq(w.blobs[2].name, STR("places")));
+	w.blobs[2].bytes.n -= 4;
 	says(job_render_read(a, &w, &r), "frame BLOB ends early");
 }
 
