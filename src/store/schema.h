@@ -1,0 +1,80 @@
+/* Each row brings the database from the version of its index to the next. Rows that were released
+ * are never changed. A text that is absent is stored as an empty one. */
+#pragma once
+
+static const char *const migrations[] = {
+	"CREATE TABLE kv(space TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+	" PRIMARY KEY(space, key));"
+
+	"CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+
+	"CREATE TABLE accepted(source TEXT NOT NULL, oid TEXT NOT NULL, subject TEXT NOT NULL,"
+	" author_name TEXT NOT NULL, author_email TEXT NOT NULL, committed INTEGER NOT NULL,"
+	" signer TEXT NOT NULL, key TEXT NOT NULL, verdict TEXT NOT NULL,"
+	" first_seen INTEGER NOT NULL, accepted INTEGER NOT NULL,"
+	" PRIMARY KEY(source, oid)) WITHOUT ROWID;"
+	"CREATE INDEX accepted_at ON accepted(source, accepted);"
+
+	"CREATE TABLE sync(id INTEGER PRIMARY KEY AUTOINCREMENT, app TEXT NOT NULL,"
+	" source TEXT NOT NULL, number INTEGER NOT NULL, revision TEXT NOT NULL,"
+	" from_revision TEXT NOT NULL, outcome INTEGER NOT NULL, created INTEGER NOT NULL,"
+	" changed INTEGER NOT NULL, deleted INTEGER NOT NULL, unchanged INTEGER NOT NULL,"
+	" requests INTEGER NOT NULL, writes INTEGER NOT NULL, started INTEGER NOT NULL,"
+	" took INTEGER NOT NULL, by TEXT NOT NULL, plan TEXT NOT NULL, first_cause TEXT NOT NULL,"
+	" detail TEXT NOT NULL, UNIQUE(app, number));"
+	"CREATE INDEX sync_started ON sync(started);"
+	"CREATE INDEX sync_revision ON sync(revision, app);"
+	"CREATE INDEX sync_from ON sync(app, from_revision);"
+	"CREATE INDEX sync_running ON sync(id) WHERE outcome = 0;"
+	"CREATE TABLE sync_object(identity TEXT NOT NULL, sync INTEGER NOT NULL,"
+	" PRIMARY KEY(identity, sync)) WITHOUT ROWID;"
+	"CREATE INDEX sync_object_sync ON sync_object(sync);"
+	"CREATE TRIGGER sync_gone AFTER DELETE ON sync BEGIN"
+	" DELETE FROM sync_object WHERE sync = OLD.id; END;"
+
+	/* apart from its count, or each new use would write the whole text again */
+	"CREATE TABLE blob(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+	" refs INTEGER NOT NULL);"
+	"CREATE TABLE blob_text(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+	"CREATE TRIGGER blob_gone AFTER DELETE ON blob BEGIN"
+	" DELETE FROM blob_text WHERE id = OLD.id; END;"
+	"CREATE TABLE render(id INTEGER PRIMARY KEY AUTOINCREMENT, app TEXT NOT NULL,"
+	" revision TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE(app, revision));"
+	"CREATE TABLE render_object(render INTEGER NOT NULL, ord INTEGER NOT NULL,"
+	" identity TEXT NOT NULL, version TEXT NOT NULL, digest BLOB NOT NULL,"
+	" blob INTEGER NOT NULL, origins INTEGER NOT NULL, file TEXT NOT NULL,"
+	" line INTEGER NOT NULL, col INTEGER NOT NULL, PRIMARY KEY(render, ord)) WITHOUT ROWID;"
+	"CREATE TRIGGER render_gone AFTER DELETE ON render BEGIN"
+	" DELETE FROM render_object WHERE render = OLD.id; END;"
+	"CREATE TRIGGER render_object_gone AFTER DELETE ON render_object BEGIN"
+	" UPDATE blob SET refs = refs - 1 WHERE id = OLD.blob;"
+	" UPDATE blob SET refs = refs - 1 WHERE id = OLD.origins;"
+	" DELETE FROM blob WHERE id IN (OLD.blob, OLD.origins) AND refs <= 0; END;"
+
+	"CREATE TABLE baseline(app TEXT NOT NULL, identity TEXT NOT NULL, version TEXT NOT NULL,"
+	" uid TEXT NOT NULL, applied BLOB NOT NULL, live BLOB NOT NULL, json TEXT NOT NULL,"
+	" revision TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(app, identity));"
+
+	"CREATE TABLE journal(id INTEGER PRIMARY KEY AUTOINCREMENT, app TEXT NOT NULL,"
+	" plan TEXT NOT NULL, revision TEXT NOT NULL, wave INTEGER NOT NULL, steps TEXT NOT NULL,"
+	" at INTEGER NOT NULL);"
+
+	"CREATE TABLE event(number INTEGER PRIMARY KEY, sequence INTEGER NOT NULL,"
+	" id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, app TEXT NOT NULL, source TEXT NOT NULL,"
+	" revision TEXT NOT NULL, incident TEXT NOT NULL, severity INTEGER NOT NULL,"
+	" time INTEGER NOT NULL, json TEXT NOT NULL, flux TEXT NOT NULL, text TEXT NOT NULL);"
+	"CREATE INDEX event_time ON event(time);"
+	"CREATE INDEX event_app ON event(app, number) WHERE app <> '';"
+	"CREATE INDEX event_incident ON event(incident, number) WHERE incident <> '';"
+	"CREATE TABLE delivery(id INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL,"
+	" receiver TEXT NOT NULL, incident TEXT NOT NULL, cause TEXT NOT NULL,"
+	" made INTEGER NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	" error TEXT NOT NULL, state INTEGER NOT NULL, finished INTEGER NOT NULL);"
+	"CREATE INDEX delivery_event ON delivery(event);"
+	"CREATE INDEX delivery_pending ON delivery(receiver, id) WHERE state = 0;"
+	"CREATE INDEX delivery_incident ON delivery(receiver, incident, id);"
+	"CREATE TRIGGER event_gone AFTER DELETE ON event BEGIN"
+	" DELETE FROM delivery WHERE event = OLD.number; END;"
+	"CREATE TABLE incident(key TEXT PRIMARY KEY, id TEXT NOT NULL, number INTEGER NOT NULL,"
+	" since INTEGER NOT NULL) WITHOUT ROWID;",
+};
