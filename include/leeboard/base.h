@@ -270,6 +270,8 @@ size_t err_count(const struct err *e);
 void err_line_to(const struct err *e, struct buf *b);
 /* All of the list as people see it: place, message, source line with caret, context, hint. */
 void err_print(const struct err *e, struct buf *b);
+/* All of the list for machines, `errors` of interface.md 5: [{"code","message","file",...}]. */
+void err_json(const struct err *e, struct buf *b);
 
 #define TRY(expr)                                                                                  \
 	do {                                                                                       \
@@ -328,6 +330,16 @@ MUST_CHECK struct err *file_read(const char *path, size_t limit, struct buf *ret
 /* Written beside, synced, renamed over, the folder synced: whole or not at all. */
 MUST_CHECK struct err *file_write_atomic(const char *path, str bytes, mode_t mode);
 MUST_CHECK struct err *dir_make(const char *path, mode_t mode); /* and its parents; may exist */
+
+/* ------------------------------------------------------------------ where things are */
+
+/* The control socket of the system's daemon, and that of this user's: $XDG_RUNTIME_DIR/leeboard/socket
+ * (empty: the variable is not set). */
+#define PLACE_SYSTEM_SOCKET "/run/leeboard/socket"
+str place_user_socket(struct arena *a);
+/* One of our programs, "leeboard-client": beside the running one (a build), else in its
+ * ../libexec/leeboard. ERR_NOT_FOUND names both. */
+MUST_CHECK struct err *place_program(struct arena *a, const char *name, str *ret);
 
 /* ------------------------------------------------------------------ log */
 

@@ -358,3 +358,30 @@ void err_print(const struct err *e, struct buf *b)
 		}
 	}
 }
+
+static void member(struct buf *b, const char *key, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(b, ",\"%s\":", key);
+	buf_json(b, str_from(text));
+}
+
+void err_json(const struct err *e, struct buf *b)
+{
+	buf_char(b, '[');
+	for (const struct err *i = e; i; i = i->next) {
+		buf_printf(b, "%s{\"code\":\"%s\"", i == e ? "" : ",", err_code_name(i->code));
+		member(b, "message", i->message);
+		member(b, "file", i->file);
+		if (i->file && i->line)
+			buf_printf(b, ",\"line\":%u", i->line);
+		if (i->file && i->line && i->col)
+			buf_printf(b, ",\"column\":%u", i->col);
+		member(b, "source", i->source);
+		member(b, "context", i->context);
+		member(b, "hint", i->hint);
+		buf_printf(b, ",\"explain\":\"leeboard explain %s\"}", err_code_name(i->code));
+	}
+	buf_char(b, ']');
+}

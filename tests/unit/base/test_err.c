@@ -107,6 +107,29 @@ static void every_code_has_a_name_that_leads_back_to_it(void **state)
 	assert_false(err_code_from_name(STR("nothing"), &c));
 }
 
+static void machines_read_the_list_as_json(void **state)
+{
+	CLEANUP(buf) struct buf b = BUF_INIT;
+	struct text t = {STR("a \"b\".yaml"), STR("kind: App\nintervall: 5m\n")};
+	CLEANUP(err)
+	struct err *e =
+		err_join(err_hint(err_at(ERR_UNKNOWN_KEY, (loc){&t, 2, 1}, "unknown key"), "try"),
+			 err_wrap(err_new(ERR_CYCLE, "a waits for a"), "build"));
+
+	(void)state;
+	err_json(e, &b);
+	assert_string_equal(
+		b.p, "[{\"code\":\"unknown-key\",\"message\":\"unknown key\",\"file\":\"a "
+		     "\\\"b\\\".yaml\","
+		     "\"line\":2,\"column\":1,\"source\":\"intervall: 5m\",\"hint\":\"try\","
+		     "\"explain\":\"leeboard explain unknown-key\"},"
+		     "{\"code\":\"Cycle\",\"message\":\"a waits for a\",\"context\":\"build\","
+		     "\"explain\":\"leeboard explain Cycle\"}]");
+	buf_clear(&b);
+	err_json(NULL, &b);
+	assert_string_equal(b.p, "[]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +140,7 @@ int main(void)
 		cmocka_unit_test(joined_errors_are_printed_in_order_and_wrapped_together),
 		cmocka_unit_test(of_a_very_long_line_only_the_piece_around_the_place_is_shown),
 		cmocka_unit_test(every_code_has_a_name_that_leads_back_to_it),
+		cmocka_unit_test(machines_read_the_list_as_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
