@@ -3,8 +3,9 @@
 
 usage: tests/run.py [--fuzz-seconds N] [NAME]
 
-Unit tests (build-asan/unit_*, cmocka; of the sandbox also build/unit_*, without sanitizers), architecture tests (tests/arch, pytest) and fuzz targets
-(build-fuzz/fuzz_*: each corpus once, then a search of N seconds). NAME keeps those whose name
+Unit tests (build-asan/unit_*, cmocka; of the sandbox also build/unit_*, without sanitizers), architecture tests (tests/arch, pytest),
+end-to-end tests (tests/e2e, pytest, against programs that ./dev builds from Go modules) and fuzz targets (build-fuzz/fuzz_*: each
+corpus once, then a search of N seconds). NAME keeps those whose name
 contains it. Each cmocka test, each pytest test and each fuzz target counts as one.
 """
 import argparse
@@ -18,6 +19,8 @@ import xml.etree.ElementTree as ET
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIMIT = 600
+GO_LIMIT = 2400     # seconds for './dev binary' to build from nothing, beside the C builds
+GO_MISSING = 3      # its exit status without a toolchain
 
 
 def run(argv, limit=LIMIT, env=None):
@@ -41,9 +44,9 @@ def unit(path):
     return passed, failed, skipped, out
 
 
-def pytest(folder):
+def pytest(folder, env=None):
     with tempfile.NamedTemporaryFile(suffix='.xml') as f:
-        status, out = run(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', '--junitxml', f.name, folder])
+        status, out = run(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', '--junitxml', f.name, folder], env=env)
         try:
             suite = ET.parse(f.name).getroot().find('testsuite').attrib
             bad = int(suite['failures']) + int(suite['errors'])
@@ -54,6 +57,21 @@ def pytest(folder):
     if status and not bad:
         bad = 1
     return passed, bad, skipped, out
+
+
+def end_to_end(folder):
+    """Waits for the programs that './dev test' began to build; without Go, by hand, their tests are skipped."""
+    env, said = {}, ''
+    for name in ('cluster', 'kustomize'):
+        status, out = run(['./dev', 'binary', name], GO_LIMIT)
+        if status == GO_MISSING and not os.environ.get('CI'):
+            said = 'SKIPPED, all that needs Go: ' + out
+        elif status:
+            return 0, 1, 0, './dev binary %s failed:\n%s' % (name, out)
+        else:
+            env['LEEBOARD_' + name.upper()] = out.splitlines()[-1]
+    passed, failed, skipped, out = pytest(folder, env)
+    return passed, failed, skipped, said + out
 
 
 def fuzz(path, seconds):
@@ -84,6 +102,8 @@ def main():
     jobs = [(os.path.relpath(t, TOP), unit, (t,)) for d in ('build-asan', 'build') for t in found(d, 'unit_')]
     jobs += [('tests/' + d, pytest, ('tests/' + d,)) for d in ('arch', 'cli', 'render')
              if os.path.isdir(os.path.join(TOP, 'tests', d)) and o.name in 'tests/' + d]
+    if o.name in 'tests/e2e':
+        jobs.append(('tests/e2e', end_to_end, ('tests/e2e',)))
     jobs += [(os.path.basename(t), fuzz, (t, o.fuzz_seconds)) for t in found('build-fuzz', 'fuzz_')]
     total = [0, 0, 0]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
