@@ -187,7 +187,8 @@ void db_durable(struct store *s)
 
 /* The log is synced after the commit, since `synchronous` cannot be changed inside a transaction
  * and is known to be needed only there. When that fails, nobody tries the same file again: its
- * pages may be marked clean now. A checkpoint writes them to the database instead. */
+ * pages may be marked clean now. A checkpoint writes them to the database instead, and empties the
+ * log, whose older frames would hide them. */
 static struct err *make_durable(struct store *s)
 {
 	sqlite3_file *wal = NULL;
@@ -195,7 +196,8 @@ static struct err *make_durable(struct store *s)
 	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK &&
 	    wal && wal->pMethods && wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) == SQLITE_OK)
 		return NULL;
-	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
+	    SQLITE_OK)
 		return db_err(s, "sync");
 	return NULL;
 }
