@@ -38,6 +38,9 @@ struct http_request {
 	size_t max_body; /* of the answer; 0: HTTP_MAX_BODY, or no limit when on_data is set */
 	struct http_tls tls;
 	bool http2; /* offer HTTP/2 on https, and share one connection */
+	/* Never connect to 169.254.0.0/16 or fe80::/10, by whatever name: there the machine's own
+	 * cloud answers, and strangers may choose the url. ERR_UNREACHABLE. */
+	bool no_link_local;
 };
 
 struct http_response {

@@ -6,6 +6,7 @@
 #include "leeboard/http.h"
 #include <assert.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -37,6 +38,7 @@ struct http_call {
 	msec timeout;
 	char reason[CURL_ERROR_SIZE];
 	bool https, added, cancelled, head_done, head_too_big, body_too_big;
+	bool link_local; /* it was refused for that */
 };
 
 struct sock {
@@ -112,6 +114,10 @@ static struct err *curl_err(struct http_call *c, CURLcode rc)
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_new(ERR_UNREACHABLE, "cannot find the address of '%s'", where);
 	case CURLE_COULDNT_CONNECT:
+		if (c->link_local)
+			return err_new(ERR_UNREACHABLE,
+				       "'%s' is at a link-local address: never told anything",
+				       where);
 		curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &errnum);
 		if (errnum)
 			return err_sys(ERR_UNREACHABLE, (int)errnum, "connect to '%s'", where);
@@ -555,6 +561,33 @@ static struct err *set_tls(struct http_call *c, const struct http_tls *t)
 	return NULL;
 }
 
+static bool is_link_local(const struct sockaddr *a)
+{
+	const struct sockaddr_in6 *six = (const void *)a;
+	const uint8_t *b = six->sin6_addr.s6_addr;
+
+	if (a->sa_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >>
+			       16 ==
+		       0xa9fe;
+	if (a->sa_family != AF_INET6)
+		return false;
+	return IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) ||
+	       (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr) && b[12] == 0xa9 && b[13] == 0xfe);
+}
+
+/* After the name was resolved, so that no spelling and no DNS answer gets past it. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose UNUSED, struct curl_sockaddr *to)
+{
+	struct http_call *c = arg;
+
+	if (is_link_local(&to->addr)) {
+		c->link_local = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static void set_rest(struct http_call *c, const struct http_request *req)
 {
 	long version = req->http2 && c->https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
@@ -569,6 +602,10 @@ static void set_rest(struct http_call *c, const struct http_request *req)
 	curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->reason);
 	curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
+	if (req->no_link_local) {
+		curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+		curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, c);
+	}
 	curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, take_head);
 	curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body);

@@ -228,6 +228,27 @@ static void test_a_redirect_is_reported_and_not_followed(void **state)
 	ask(*state, (struct http_request){0}, "/moved", "302 /count ");
 }
 
+/* However it is written. */
+static void test_a_link_local_address_is_refused_when_asked_to(void **state)
+{
+	static const char *const urls[] = {"http://169.254.169.254/x", "http://2852039166/x",
+					   "http://[fe80::1]/x", "http://[::ffff:169.254.1.1]/x"};
+	struct story *s = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		struct http_request r = {.url = str_from(urls[i]), .no_link_local = true};
+
+		assert_null(http_send(s->h, &r, &gather, s, &s->call));
+		s->open++;
+		finish(s);
+		assert_true(str_starts(buf_view(&s->told), STR("Unreachable: '")));
+		assert_true(str_ends(buf_view(&s->told),
+				     STR("is at a link-local address: never told anything")));
+		buf_clear(&s->told);
+	}
+	ask(s, (struct http_request){.no_link_local = true}, "/count", "200  1/1");
+}
+
 static void test_a_stream_comes_in_pieces(void **state)
 {
 	start(*state, (struct http_request){0}, "/stream", &stream);
@@ -336,6 +357,7 @@ int main(void)
 		STORY(test_a_connection_is_kept_alive),
 		STORY(test_a_request_says_what_was_asked_and_no_more),
 		STORY(test_a_redirect_is_reported_and_not_followed),
+		STORY(test_a_link_local_address_is_refused_when_asked_to),
 		STORY(test_a_stream_comes_in_pieces),
 		STORY(test_a_call_can_be_cancelled_from_its_own_callback),
 		STORY(test_a_cancelled_call_tells_nobody),
