@@ -56,6 +56,9 @@ bool config_glob(str glob, str s);
 const char *config_glob_bad(str glob);
 bool config_globs(const struct config_texts *globs, str s); /* any of them */
 bool config_name_ok(str s);                                 /* RFC 1123 label */
+/* The host of a url: "http://10.0.0.5:80/x" to "10.0.0.5"; the brackets of IPv6 stay. */
+str config_host(str url);
+bool config_host_is_loopback(str host);
 
 /* ------------------------------------------------------------------ Source */
 

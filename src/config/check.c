@@ -1,6 +1,8 @@
 /* What a document says beyond the types of its fields. */
 #include "config_priv.h"
 
+#include <arpa/inet.h>
+
 /* The place of a key of map, or of map itself. */
 static loc key_at(const struct node *map, const char *key, loc otherwise)
 {
@@ -9,14 +11,23 @@ static loc key_at(const struct node *map, const char *key, loc otherwise)
 	return !map || i == SIZE_MAX ? otherwise : map->pairs[i].key_at;
 }
 
-static bool is_loopback(str host)
+bool config_host_is_loopback(str host)
 {
+	struct in_addr a;
+	char text[INET_ADDRSTRLEN];
+
+	/* "127.0.0.1.example.org" is no address. */
+	if (host.n < sizeof(text)) {
+		memcpy(text, host.p ? host.p : "", host.n);
+		text[host.n] = '\0';
+		if (inet_pton(AF_INET, text, &a) == 1)
+			return ntohl(a.s_addr) >> 24 == 127;
+	}
 	return str_eq(host, STR("localhost")) || str_eq(host, STR("::1")) ||
-	       str_eq(host, STR("[::1]")) || str_starts(host, STR("127."));
+	       str_eq(host, STR("[::1]"));
 }
 
-/* "http://10.0.0.5:80/x" to "10.0.0.5"; the brackets of IPv6 stay. */
-static str host_of(str url)
+str config_host(str url)
 {
 	size_t scheme = str_find(url, STR("://"));
 	str rest = scheme == SIZE_MAX ? url : str_sub(url, scheme + 3, SIZE_MAX);
@@ -33,9 +44,9 @@ static str host_of(str url)
 
 static void check_plain_http(struct parse *p, loc at, str url, bool insecure)
 {
-	str host = host_of(url);
+	str host = config_host(url);
 
-	if (str_starts(url, STR("http://")) && !insecure && !is_loopback(host))
+	if (str_starts(url, STR("http://")) && !insecure && !config_host_is_loopback(host))
 		mistake(p, ERR_INVALID, at, "http://" STR_FMT " needs 'insecure: true'",
 			STR_ARG(host));
 }
@@ -64,7 +75,7 @@ static void check_auth(struct parse *p, const struct node *spec, struct source *
 			s->auth = kinds[i].kind;
 		first = first ? first : kinds[i].key;
 	}
-	str host = host_of(s->url);
+	str host = config_host(s->url);
 	size_t user = str_chr(host, '@');
 
 	if (user != SIZE_MAX)
@@ -246,7 +257,7 @@ void check_alert(struct parse *p, struct doc *d, struct alert *s)
 		if (!address || address->kind != NODE_STRING || t->address.n == 0 ||
 		    (t->type == ALERT_WEBHOOK && !str_eq(type, STR("webhook"))))
 			continue;
-		str host = host_of(t->address);
+		str host = config_host(t->address);
 
 		if (!str_starts(t->address, STR("http://")) &&
 		    !str_starts(t->address, STR("https://")))
@@ -257,7 +268,7 @@ void check_alert(struct parse *p, struct doc *d, struct alert *s)
 			mistake(p, ERR_INVALID, address->at,
 				"'" STR_FMT "' is a link-local address: never told anything",
 				STR_ARG(host));
-		else if (p->carrier == CONFIG_GUEST && is_loopback(host))
+		else if (p->carrier == CONFIG_GUEST && config_host_is_loopback(host))
 			mistake(p, ERR_OPERATOR_ONLY, address->at,
 				"an address of this machine is for documents from the operator's "
 				"files");
@@ -285,7 +296,7 @@ void check_daemon(struct parse *p, struct doc *d, struct daemon_doc *s)
 		mistake(p, ERR_INVALID, key_at(http, "listen", s->at),
 			"'" STR_FMT "' is no address to listen at: write '127.0.0.1:8080'",
 			STR_ARG(s->http_listen));
-	else if (!is_loopback(str_sub(s->http_listen, 0, colon)) &&
+	else if (!config_host_is_loopback(str_sub(s->http_listen, 0, colon)) &&
 		 s->http_read_token.kind == REF_NONE)
 		mistake(p, ERR_INVALID, key_at(http, "listen", s->at),
 			"'" STR_FMT "' without readToken", STR_ARG(s->http_listen));

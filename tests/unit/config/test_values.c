@@ -169,6 +169,28 @@ static void a_folder_is_read_in_name_order_and_checked(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void only_a_written_address_or_localhost_is_loopback(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *url;
+		bool want;
+	} cases[] = {
+		{"http://localhost:80/x", true},
+		{"http://127.0.0.1/x", true},
+		{"https://127.9.9.9", true},
+		{"http://[::1]:8080", true},
+		{"http://127.0.0.1.example.org", false},
+		{"http://10.127.0.1", false},
+		{"http://localhost.example.org", false},
+		{"http://", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (config_host_is_loopback(config_host(str_from(cases[i].url))) != cases[i].want)
+			fail_msg("%s", cases[i].url);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +199,7 @@ int main(void)
 		cmocka_unit_test(bad_globs_say_why),
 		cmocka_unit_test(a_private_file_must_not_be_readable_by_others),
 		cmocka_unit_test(a_variable_must_be_set),
+		cmocka_unit_test(only_a_written_address_or_localhost_is_loopback),
 		cmocka_unit_test(a_folder_is_read_in_name_order_and_checked),
 	};
 
