@@ -172,11 +172,13 @@ enum incident_verdict {
 /* Opens or closes, and sets e->incident (in `a`). One resolve may end several raises of different
  * kinds; it bears the first one's incident. */
 enum incident_verdict incidents_apply(struct incidents *s, struct arena *a, struct event *e);
+/* Changes nothing: would incidents_apply say it? Fills in no incident. */
+enum incident_verdict incidents_verdict(const struct incidents *s, const struct event *e);
 size_t incidents_count(const struct incidents *s);
 /* For the store: each open incident as (key, id), and back after a restart. */
 void incidents_each(const struct incidents *s, void (*fn)(void *arg, str key, str id), void *arg);
 void incidents_restore(struct incidents *s, str key, str id);
-/* The key that a raise of this kind about e's app, source and object has. */
+/* The key of the incident that a raise of this kind about e's app, source and object opens. */
 str incident_key(struct arena *a, enum event_kind raise, const struct event *e);
 
 /* ------------------------------------------------------------------ the outbox */
@@ -236,6 +238,8 @@ struct event_outbox {
 	struct err *(*close_incident)(void *self, str key);
 	struct err *(*incidents)(void *self, struct arena *a, struct event_incident **ret,
 				 size_t *n);
+	/* One of them; ret->key.p NULL: not open. */
+	struct err *(*incident)(void *self, struct arena *a, str key, struct event_incident *ret);
 
 	/* Who waits, by name. A delivery may go when it is due and no earlier one of the same
 	 * receiver and incident is pending. */

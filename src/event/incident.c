@@ -110,6 +110,27 @@ enum incident_verdict incidents_apply(struct incidents *s, struct arena *a, stru
 	return verdict;
 }
 
+enum incident_verdict incidents_verdict(const struct incidents *s, const struct event *e)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+
+	switch (event_role_of(e->kind)) {
+	case EVENT_NOTE:
+		return INCIDENT_SAY;
+	case EVENT_RAISE:
+		return find(s, incident_key(a, e->kind, e)) == SIZE_MAX ? INCIDENT_SAY
+									: INCIDENT_KNOWN;
+	case EVENT_RESOLVE:
+		for (size_t k = 0; k < EVENT_KINDS; k++) {
+			if (event_resolves(e->kind, (enum event_kind)k) &&
+			    find(s, incident_key(a, (enum event_kind)k, e)) != SIZE_MAX)
+				return INCIDENT_SAY;
+		}
+		return INCIDENT_NONE;
+	}
+	return INCIDENT_NONE;
+}
+
 size_t incidents_count(const struct incidents *s)
 {
 	return s->n;

@@ -242,6 +242,21 @@ static struct err *outbox_incidents(void *self, struct arena *a, struct event_in
 	return NULL;
 }
 
+static struct err *outbox_incident(void *self, struct arena *a, str key, struct event_incident *ret)
+{
+	CLEANUP(query) struct query q = {0};
+	bool row;
+
+	TRY(query_open(self, "SELECT key, id, number, since FROM incident WHERE key = ?", &q));
+	query_text(&q, key);
+	TRY(query_step(&q, &row));
+	*ret = (struct event_incident){0};
+	if (row)
+		*ret = (struct event_incident){column_dup(&q, a, 0), column_dup(&q, a, 1),
+					       (uint64_t)column_int(&q, 2), column_int(&q, 3)};
+	return NULL;
+}
+
 /* ------------------------------------------------------------------ what goes out next */
 
 /* Nothing earlier of the same receiver and incident is on its way. */
@@ -491,6 +506,7 @@ void store_outbox_init(struct store *s)
 		.open_incident = outbox_open_incident,
 		.close_incident = outbox_close_incident,
 		.incidents = outbox_incidents,
+		.incident = outbox_incident,
 		.waiting = outbox_waiting,
 		.due = outbox_due,
 		.together = outbox_together,

@@ -241,6 +241,10 @@ static void test_open_incidents_come_back(void **state)
 	is_str(got[1].id, "web/1");
 	assert_int_equal(got[1].number, 7);
 	assert_int_equal(got[1].since, 99);
+	no_err(box(y)->incident(y->s, y->a, STR("other"), &i));
+	assert_int_equal(i.number, 6);
+	no_err(box(y)->incident(y->s, y->a, STR("none"), &i));
+	assert_null(i.key.p);
 	no_err(box(y)->close_incident(y->s, STR("other")));
 	no_err(box(y)->incidents(y->s, y->a, &got, &n));
 	assert_int_equal(n, 1);
