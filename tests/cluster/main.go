@@ -46,9 +46,10 @@ func main() {
 
 func run() error {
 	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
-	dir := flags.String("dir", "", "folder for data, certificates and logs; made when missing, kept at the end")
+	dir := flags.String("dir", "", "folder for data, certificates and logs; made when missing")
 	port := flags.Int("port", 0, "port of the API server on 127.0.0.1; 0 takes a free one")
 	eof := flags.Bool("until-eof", false, "end when standard input does")
+	temporary := flags.Bool("temporary", false, "remove the folder at the end")
 	if err := flags.Parse(os.Args[1:]); err == flag.ErrHelp {
 		return nil
 	} else if err != nil {
@@ -76,6 +77,9 @@ func run() error {
 	c, err := newCluster(path, *port)
 	if err != nil {
 		return err
+	}
+	if *temporary {
+		defer os.RemoveAll(path)
 	}
 	defer c.close()
 	if err := c.start(ctx); err != nil {

@@ -308,7 +308,8 @@ class Cluster:
         shm = '/dev/shm'
         self.dir = dir or tempfile.mkdtemp(prefix='leeboard-cluster-', dir=shm if os.access(shm, os.W_OK) else None)
         self.stderr = open(os.path.join(self.dir, 'stderr.log'), 'wb+')
-        self.process = subprocess.Popen([binary, '--dir', self.dir, '--until-eof'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        # However this process ends, the cluster does, and tmpfs gets its memory back.
+        self.process = subprocess.Popen([binary, '--dir', self.dir, '--until-eof'] + ['--temporary'] * self.own, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.stderr)
         readable, _, _ = select.select([self.process.stdout], [], [], START_LIMIT)
         line = self.process.stdout.readline() if readable else b''

@@ -1,6 +1,8 @@
 """The harness itself: what other tests take for granted of tests/cluster and cluster.py."""
 import os
 import select
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -238,6 +240,20 @@ def test_the_record_counts_requests_by_user_verb_and_object(cluster, kube):
     lee.get('ConfigMap', 'b')
     assert [r.verb for r in cluster.audit(user='leeboard', since=later)] == ['get']
     lee.close()
+
+
+def test_a_cluster_ends_with_the_tests_that_started_it(cluster):
+    """Also when these are killed: nothing is left, neither a process nor a file."""
+    program = ('import sys; sys.path.insert(0, %r); import cluster; c = cluster.Cluster(%r); print(c.dir, c.process.pid, flush=True); '
+               'sys.stdin.read()' % (os.path.dirname(__file__), cluster.process.args[0]))
+    p = subprocess.Popen([sys.executable, '-c', program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    folder, pid = p.stdout.readline().split()
+    end = os.pidfd_open(int(pid))
+    p.kill()
+    p.communicate()
+    assert select.select([end], [], [], 15)[0]
+    os.close(end)
+    assert not os.path.exists(folder)
 
 
 def test_one_that_is_killed_leaves_no_process_and_its_folder_starts_again(cluster):
