@@ -19,6 +19,7 @@ import xml.etree.ElementTree as ET
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIMIT = 600
+E2E_LIMIT = 1800
 GO_LIMIT = 2400     # seconds for './dev binary' to build from nothing, beside the C builds
 GO_MISSING = 3      # its exit status without a toolchain
 
@@ -44,9 +45,9 @@ def unit(path):
     return passed, failed, skipped, out
 
 
-def pytest(folder, env=None):
+def pytest(folder, env=None, limit=LIMIT):
     with tempfile.NamedTemporaryFile(suffix='.xml') as f:
-        status, out = run(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', '--junitxml', f.name, folder], env=env)
+        status, out = run(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', '--junitxml', f.name, folder], limit, env)
         try:
             suite = ET.parse(f.name).getroot().find('testsuite').attrib
             bad = int(suite['failures']) + int(suite['errors'])
@@ -70,7 +71,7 @@ def end_to_end(folder):
             return 0, 1, 0, './dev binary %s failed:\n%s' % (name, out)
         else:
             env['LEEBOARD_' + name.upper()] = out.splitlines()[-1]
-    passed, failed, skipped, out = pytest(folder, env)
+    passed, failed, skipped, out = pytest(folder, env, E2E_LIMIT)
     return passed, failed, skipped, said + out
 
 
