@@ -26,6 +26,9 @@ struct config_target {
 	str group, version, kind, name, namespace, label_selector, annotation_selector;
 	loc at;
 };
+/* root: for the selectors. */
+bool config_target_matches(const struct config_target *t, obj_id id, str version,
+			   const struct node *root);
 struct config_targets {
 	struct config_target *p;
 	size_t n, cap;
