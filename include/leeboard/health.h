@@ -27,5 +27,18 @@ struct health {
 /* live NULL: Missing. Texts are the arena's or borrowed from live. */
 struct health health_of(struct arena *a, const struct object *live);
 
+/* What time says. A condition Ready that is False is Progressing, and Degraded once it lasted `timeout`;
+ * a kind that has a status but has reported none is Progressing for HEALTH_GRACE after `changed`. */
+#define HEALTH_GRACE (30 * SECOND)
+struct health_clock {
+	msec now;        /* wall clock, as `changed` */
+	msec changed;    /* when this generation of the object came, as far as is known */
+	msec timeout;    /* the App's health.timeout; 0: never */
+	bool has_status; /* the kind has a status of its own (target_has_status) */
+};
+/* again: when the verdict changes although the object does not; 0: never. clock NULL: as health_of. */
+struct health health_at(struct arena *a, const struct object *live, const struct health_clock *clock,
+			msec *again);
+
 /* status.conditions[type]; one of an older generation counts as absent. NULL: absent. */
 const struct node *health_condition(const struct node *root, str type);

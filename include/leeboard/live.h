@@ -27,9 +27,9 @@ struct live_baseline {
 	struct hash digest; /* of the want that was sent last */
 	str revision;       /* commit that it came from */
 	msec at;            /* wall clock */
-	str answer;         /* compact JSON, redacted: the fields of ours as the target answered them,
-			     * only where they differ from the want; empty: nowhere */
-	struct hash live;   /* of the live object along our fields when it was last in sync */
+	str answer;         /* compact JSON: paths of ours that the target answered otherwise than
+			     * sent, each with a keyed hash of its value ("": absent); empty: nowhere */
+	struct hash live;   /* of the live object's content when it was last in sync; zero: unknown */
 };
 /* Handed in by who owns the store. */
 struct live_store {
@@ -57,8 +57,9 @@ struct live_drift {
 #define LIVE_MAX_FIELDS 100u
 #define LIVE_FIGHT_TIMES 3u
 #define LIVE_FIGHT_SPAN (10 * MINUTE)
+#define LIVE_FLICKER (10 * SECOND) /* a fall from Healthy to Progressing shorter than this is not told */
 
-/* All borrowed until the return. */
+/* All borrowed until the return. Any may be NULL. */
 struct live_calls {
 	void *arg;
 	/* New drift, or its fields changed. Not before the App's drift.grace is over. */
@@ -133,6 +134,8 @@ struct live_count {
 	size_t drift_objects, drift_fields;
 };
 struct live_count live_count(const struct live_app *a);
+/* Baselines that were lost and made anew since live_app_new. */
+size_t live_rebuilt(const struct live_app *a);
 /* The worst of all, with the object that says so (id.kind empty: none). health.skip is left out. */
 struct health live_worst(const struct live_app *a, obj_id *id);
 

@@ -154,7 +154,37 @@ static struct health from_condition(enum health_state state, const struct node *
 			       node_get_text(c, STR("message"))};
 }
 
-static struct health by_conditions(const struct node *root)
+/* Not ready for longer than the target's timeout: it does not come any more. */
+static struct health not_ready(const struct node *c, const struct health_clock *clock, msec *again)
+{
+	struct health h = from_condition(HEALTH_PROGRESSING, c, "NotReady");
+	msec since = 0;
+
+	if (!clock || !clock->timeout || !str_eq(node_get_text(c, STR("status")), STR("False")))
+		return h;
+	if (!time_parse(node_get_text(c, STR("lastTransitionTime")), &since) ||
+	    since < clock->changed)
+		since = clock->changed;
+	if (clock->now >= since + clock->timeout)
+		h.state = HEALTH_DEGRADED;
+	else
+		*again = since + clock->timeout;
+	return h;
+}
+
+/* kstatus calls a custom object without a status current at once, before its controller saw it. */
+static struct health no_status(const struct health_clock *clock, msec *again)
+{
+	if (clock && clock->has_status && clock->now < clock->changed + HEALTH_GRACE) {
+		*again = clock->changed + HEALTH_GRACE;
+		return (struct health){HEALTH_PROGRESSING, STR("NoStatus"),
+				       STR("no status reported yet")};
+	}
+	return (struct health){HEALTH_HEALTHY, STR("NoStatus"), STR("no status reported")};
+}
+
+static struct health by_conditions(const struct node *root, const struct health_clock *clock,
+				   msec *again)
 {
 	static const str good[] = {STR("Ready"), STR("Available")};
 
@@ -164,16 +194,20 @@ static struct health by_conditions(const struct node *root)
 		if (c && str_eq(node_get_text(c, STR("status")), STR("True")))
 			return (struct health){HEALTH_HEALTHY, good[i], STR("")};
 		if (c)
-			return from_condition(HEALTH_PROGRESSING, c, "NotReady");
+			return not_ready(c, clock, again);
 	}
+	if (clock && clock->has_status && !node_get(root, STR("status")))
+		return no_status(clock, again);
 	return (struct health){HEALTH_HEALTHY, STR(""), STR("")};
 }
 
-struct health health_of(struct arena *a, const struct object *live)
+struct health health_at(struct arena *a, const struct object *live,
+			const struct health_clock *clock, msec *again)
 {
 	const struct node *root = live ? live->root : NULL, *c;
 	int64_t seen, generation;
 
+	*again = 0;
 	if (!live)
 		return (struct health){HEALTH_MISSING, STR("Missing"), STR("not there")};
 	if (node_at(root, "metadata", "deletionTimestamp", NULL))
@@ -199,5 +233,12 @@ struct health health_of(struct arena *a, const struct object *live)
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (str_eq(rules[i].kind, live->id.kind) && str_eq(rules[i].group, live->id.group))
 			return (struct health){HEALTH_HEALTHY, STR(""), STR("")};
-	return by_conditions(root);
+	return by_conditions(root, clock, again);
+}
+
+struct health health_of(struct arena *a, const struct object *live)
+{
+	msec again;
+
+	return health_at(a, live, NULL, &again);
 }
