@@ -476,3 +476,11 @@ MUST_CHECK struct err *child_start(struct loop *l, const struct child_spec *spec
 				   struct child **ret);
 void child_kill(struct child *c, int signo);
 pid_t child_pid(const struct child *c);
+
+/* ------------------------------------------------------------------ the service manager */
+
+/* sd_notify(3) without its library: one datagram to $NOTIFY_SOCKET; nothing where there is none.
+ * "READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=...". */
+void sd_notify(const char *state);
+/* RELOADING=1 with the monotonic time that systemd wants (Type=notify-reload); then READY=1. */
+void sd_notify_reloading(void);

@@ -21,9 +21,7 @@ struct sync_env {
 	const char *state_directory; /* NULL: the Daemon's, else the system's or the user's */
 	const char *libexec;         /* folder of the worker programs */
 	bool shadow;                 /* --shadow: plans and reports, never writes */
-	bool once;                   /* --once: stops after every App had its pass */
-	const char *only_source;     /* --once --source S --rev REV; NULL: all, tips */
-	const char *only_rev;
+	bool once;                   /* --once: stops the loop after every App had its pass */
 };
 /* Reads the documents (every mistake at once), opens the state directory. */
 MUST_CHECK struct err *sync_new(const struct sync_env *env, struct sync **ret);
@@ -37,7 +35,7 @@ void sync_reload(struct sync *s);
 const struct config *sync_config(const struct sync *s); /* in force; until the next turn */
 str sync_instance(const struct sync *s);
 bool sync_ready(const struct sync *s); /* documents read and every source tried once: /readyz */
-/* --once: what it came to, an exit status of interface.md 1; valid in `done` of sync_stop. */
+/* --once: what it came to, an exit status of interface.md 1; valid once the loop was stopped. */
 int sync_once_status(const struct sync *s);
 
 /* ------------------------------------------------------------------ verbs */
