@@ -25,6 +25,7 @@
 #define NODE_MAX_BYTES (64u << 20)  /* one input */
 #define NODE_MAX_NODES 4000000u     /* one input, aliases expanded */
 #define NODE_MAX_ALIAS_NODES 100000u /* nodes made by expanding aliases, one document */
+#define NODE_MAX_REPEATED 1000u     /* keys given twice in one input, where that is allowed */
 #define NODE_MAX_KEY 1024u          /* bytes of one map key */
 
 enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_FLOAT, NODE_STRING, NODE_LIST, NODE_MAP };
@@ -65,6 +66,13 @@ struct node_docs {
  * (duplicate keys: ERR_DUPLICATE naming both places; limits: ERR_LIMIT; else ERR_SYNTAX). */
 MUST_CHECK struct err *node_read_yaml(struct arena *a, const struct text *in,
 				      struct node_docs *ret);
+/* The same, more leniently. */
+enum node_read {
+	NODE_READ_LAST_KEY = 1, /* of a key that is given twice the last one counts */
+	NODE_READ_NUL = 2,      /* a text may hold NUL, written as an escape: manifests */
+};
+MUST_CHECK struct err *node_read_yaml_as(struct arena *a, const struct text *in, unsigned how,
+					 struct node_docs *ret);
 /* Exactly one JSON value (RFC 8259), strict; duplicate keys refused; numbers keep their spelling.
  * An integer without fraction or exponent is NODE_INT, any other number NODE_FLOAT;
  * a fraction or exponent that no double can hold is refused (ERR_LIMIT), and so is a NUL in a text. */

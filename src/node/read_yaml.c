@@ -46,7 +46,9 @@ struct reader {
 	bool root_is_empty;
 	struct err *mistakes;
 	size_t n_mistakes;
-	size_t skipped; /* bytes of a byte order mark */
+	size_t skipped;    /* bytes of a byte order mark */
+	unsigned how;      /* bits of enum node_read */
+	unsigned repeated; /* keys that were given twice, where that is allowed */
 };
 
 static const char merge_key[] = "<<"; /* the pairs whose key.p is this very address are merges */
@@ -214,12 +216,12 @@ static struct err *read_tagged(struct reader *r, loc at, str text, const char *t
 }
 
 /* Escapes can write what the reader of raw bytes refuses. */
-static bool has_control(str s)
+static bool has_control(const struct reader *r, str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if (c == 0 || c == 0x7f ||
+		if ((c == 0 && !(r->how & NODE_READ_NUL)) || c == 0x7f ||
 		    (c == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0 &&
 		     (unsigned char)s.p[i + 1] != 0x85))
 			return true;
@@ -244,7 +246,7 @@ static struct err *read_scalar(struct reader *r, const yaml_event_t *ev, bool in
 	loc at = place(r, ev->start_mark);
 	char time[64];
 
-	if (style == YAML_DOUBLE_QUOTED_SCALAR_STYLE && has_control(text))
+	if (style == YAML_DOUBLE_QUOTED_SCALAR_STYLE && has_control(r, text))
 		TRY(mistake(r, err_at(ERR_SYNTAX, at, "control characters are not allowed")));
 	if (tag && strcmp(tag, "!") != 0) {
 		TRY(read_tagged(r, at, text, tag, ret));
@@ -285,7 +287,7 @@ static struct err *take_key(struct reader *r, struct frame *f, const yaml_event_
 	if (text.n > NODE_MAX_KEY)
 		return err_at(ERR_LIMIT, p.key_at, "a key of %zu bytes; at most %u are allowed",
 			      text.n, NODE_MAX_KEY);
-	if (has_control(text))
+	if (has_control(r, text))
 		TRY(mistake(r, err_at(ERR_SYNTAX, p.key_at, "control characters are not allowed")));
 	if ((size_t)ev->data.scalar.style < ARRAY_LEN(styles))
 		p.key_style = styles[ev->data.scalar.style];
@@ -473,15 +475,20 @@ static struct err *close_map(struct reader *r, struct frame *f)
 	r->pairs.n = f->base;
 	/* Each key given twice is told and dropped; mistake() ends it when there are many. */
 	while (!map_index(r->a, m, twice)) {
+		if ((r->how & NODE_READ_LAST_KEY) && ++r->repeated > NODE_MAX_REPEATED)
+			return err_at(ERR_LIMIT, m->pairs[twice[1]].key_at,
+				      "more than %u keys are given twice", NODE_MAX_REPEATED);
 		const struct node_pair *x = &m->pairs[twice[0]], *y = &m->pairs[twice[1]];
 		struct node_pair *rest = ARENA_ARRAY(r->a, struct node_pair, m->n);
+		size_t gone = r->how & NODE_READ_LAST_KEY ? twice[0] : twice[1];
 
-		TRY(mistake(r, err_at(ERR_DUPLICATE, y->key_at,
-				      "the key '" STR_FMT
-				      "' is given twice, first in line %u, column %u",
-				      STR_ARG(y->key), x->key_at.line, x->key_at.col)));
-		memcpy(rest, m->pairs, twice[1] * sizeof(*rest));
-		memcpy(rest + twice[1], y + 1, (m->n - twice[1] - 1) * sizeof(*rest));
+		if (!(r->how & NODE_READ_LAST_KEY))
+			TRY(mistake(r, err_at(ERR_DUPLICATE, y->key_at,
+					      "the key '" STR_FMT
+					      "' is given twice, first in line %u, column %u",
+					      STR_ARG(y->key), x->key_at.line, x->key_at.col)));
+		memcpy(rest, m->pairs, gone * sizeof(*rest));
+		memcpy(rest + gone, m->pairs + gone + 1, (m->n - gone - 1) * sizeof(*rest));
 		m->pairs = rest;
 		m->n--;
 	}
@@ -678,7 +685,8 @@ static struct err *read_all(struct reader *r, struct node_docs *ret)
 	}
 }
 
-struct err *node_read_yaml(struct arena *a, const struct text *in, struct node_docs *ret)
+struct err *node_read_yaml_as(struct arena *a, const struct text *in, unsigned how,
+			      struct node_docs *ret)
 {
 	struct reader *r;
 	struct node_docs docs = {0};
@@ -691,6 +699,7 @@ struct err *node_read_yaml(struct arena *a, const struct text *in, struct node_d
 	r = xcalloc(1, sizeof(*r));
 	r->a = a;
 	r->in = in;
+	r->how = how;
 	if (str_starts(s, STR("\xef\xbb\xbf"))) {
 		r->skipped = 3;
 		s = str_sub(s, 3, s.n);
@@ -714,4 +723,9 @@ struct err *node_read_yaml(struct arena *a, const struct text *in, struct node_d
 	for (size_t i = 0; i < docs.n; i++)
 		add_doc(a, ret, docs.p[i]);
 	return NULL;
+}
+
+struct err *node_read_yaml(struct arena *a, const struct text *in, struct node_docs *ret)
+{
+	return node_read_yaml_as(a, in, 0, ret);
 }
