@@ -20,6 +20,7 @@ enum render_order { RENDER_ORDER_DEFAULT, RENDER_ORDER_LEGACY, RENDER_ORDER_NONE
 /* What counts in a folder without a kustomization file. Globs (config.h) are of paths below that
  * folder; .sourceignore files in the tree count as well. */
 struct render_plain {
+	bool never;                         /* such a folder is an error, as for kustomize */
 	bool flat;                          /* not the folders below */
 	const struct config_texts *include; /* globs; NULL or empty: all */
 	const struct config_texts *exclude; /* globs; NULL: none */

@@ -8,14 +8,15 @@
 static const char usage[] =
 	"usage: leeboard render [DIR]\n"
 	"\n"
-	"Prints the objects of a folder as kustomize build does. A folder without a\n"
-	"kustomization.yaml is read as the manifests in it and below.\n"
+	"Prints the objects of a folder as kustomize build does.\n"
 	"\n"
 	"  -o, --output FILE                write to FILE, whole or not at all\n"
 	"      --load-restrictor RULE       LoadRestrictionsRootOnly (default): files lie in or "
 	"below\n"
 	"                                   the folder that names them; LoadRestrictionsNone\n"
 	"      --reorder ORDER              legacy (default) or none\n"
+	"      --plain                      a folder without a kustomization.yaml is read as the\n"
+	"                                   manifests in it and below, as an App reads it\n"
 	"  -h, --help                       this text\n"
 	"\n"
 	"example: leeboard render overlays/prod\n";
@@ -77,6 +78,8 @@ static struct err *read_args(int argc, char **argv, struct args *ret)
 			only_words = true;
 		} else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
 			ret->help = true;
+		} else if (!strcmp(argv[i], "--plain")) {
+			ret->opts.plain.never = false;
 		} else if ((v = flag_value(argc, argv, &i, "--load-restrictor", &e)) && !e) {
 			TRY(set_restrictor(v, &ret->opts.lax));
 		} else if (!e && (v = flag_value(argc, argv, &i, "--reorder", &e)) && !e) {
@@ -148,7 +151,7 @@ int cli_render(int argc, char **argv)
 	CLEANUP(arena) struct arena *a = arena_new();
 	CLEANUP(buf) struct buf out = BUF_INIT;
 	struct tree *t = NULL;
-	struct args args = {0};
+	struct args args = {.opts = {.plain = {.never = true}}};
 	struct render_result result = {0};
 	struct err *e;
 	str path;
@@ -166,6 +169,8 @@ int cli_render(int argc, char **argv)
 	e = render_build(a, t, path, &args.opts, &result);
 	tree_free(t);
 	print_warnings(&result);
+	if (e && err_code(e) == ERR_NOT_FOUND && !err_file(e).n && args.opts.plain.never)
+		e = err_hint(e, "leeboard render --plain reads plain manifests");
 	if (e)
 		return cli_fail(e, err_code(e) == ERR_IO ? 2 : 4);
 	render_print(a, &result, &out);

@@ -31,7 +31,8 @@ struct fieldspec_table {
 	size_t n;
 };
 extern const struct fieldspec_table fieldspec_labels, fieldspec_template_labels,
-	fieldspec_annotations, fieldspec_namespaces, fieldspec_images, fieldspec_replicas;
+	fieldspec_annotations, fieldspec_namespaces, fieldspec_images, fieldspec_replicas,
+	fieldspec_names, fieldspec_vars;
 struct fieldspec_nameref {
 	struct fieldspec target; /* the kind that is referred to; no path */
 	struct fieldspec_table referrers;

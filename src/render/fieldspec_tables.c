@@ -1,5 +1,5 @@
-/* The default field specs of kustomize v5.8.1 (its api/internal/konfig/builtinpluginconsts), rows of
- * one path for several kinds: kinds, path, group, version, create. */
+/* The default field specs of kustomize v5.8.1 (its api/internal/konfig/builtinpluginconsts), rows
+ * of one path for several kinds: kinds, path, group, version, create. */
 #include "fieldspec.h"
 
 /* clang-format off */
@@ -72,6 +72,52 @@ static const struct fieldspec_row replicas_rows[] = {
 	{"Deployment ReplicationController ReplicaSet StatefulSet", "spec/replicas", NULL, NULL, true},
 };
 const struct fieldspec_table fieldspec_replicas = {replicas_rows, ARRAY_LEN(replicas_rows)};
+
+static const struct fieldspec_row names_rows[] = {
+	{"", "metadata/name", NULL, NULL, false},
+};
+const struct fieldspec_table fieldspec_names = {names_rows, ARRAY_LEN(names_rows)};
+
+static const struct fieldspec_row vars_rows[] = {
+	{"CronJob", "spec/jobTemplate/spec/template/spec/containers/args", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/spec/containers/command", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/spec/containers/env/value", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/spec/containers/volumeMounts/mountPath", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/spec/initContainers/args", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/spec/initContainers/command", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/spec/initContainers/env/value", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/spec/initContainers/volumeMounts/mountPath", NULL, NULL, false},
+	{"CronJob", "spec/jobTemplate/spec/template/volumes/nfs/server", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/containers/args", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/containers/command", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/containers/env/value", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/containers/volumeMounts/mountPath", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/initContainers/args", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/initContainers/command", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/initContainers/env/value", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet StatefulSet", "spec/template/spec/initContainers/volumeMounts/mountPath", NULL, NULL, false},
+	{"DaemonSet Deployment Job ReplicaSet", "spec/template/spec/volumes/nfs/server", NULL, NULL, false},
+	{"Deployment", "spec/template/metadata/annotations", NULL, NULL, false},
+	{"Ingress", "spec/rules/host", NULL, NULL, false},
+	{"Ingress", "spec/tls/hosts", NULL, NULL, false},
+	{"Ingress", "spec/tls/secretName", NULL, NULL, false},
+	{"Pod", "spec/containers/args", NULL, NULL, false},
+	{"Pod", "spec/containers/command", NULL, NULL, false},
+	{"Pod", "spec/containers/env/value", NULL, NULL, false},
+	{"Pod", "spec/containers/volumeMounts/mountPath", NULL, NULL, false},
+	{"Pod", "spec/initContainers/args", NULL, NULL, false},
+	{"Pod", "spec/initContainers/command", NULL, NULL, false},
+	{"Pod", "spec/initContainers/env/value", NULL, NULL, false},
+	{"Pod", "spec/initContainers/volumeMounts/mountPath", NULL, NULL, false},
+	{"Pod", "spec/volumes/nfs/server", NULL, NULL, false},
+	{"Service", "spec/ports/port", NULL, NULL, false},
+	{"Service", "spec/ports/targetPort", NULL, NULL, false},
+	{"StatefulSet", "spec/volumeClaimTemplates/spec/nfs/server", NULL, NULL, false},
+	{"PersistentVolume", "spec/nfs/server", NULL, NULL, false},
+	{"", "metadata/labels", NULL, NULL, false},
+	{"", "metadata/annotations", NULL, NULL, false},
+};
+const struct fieldspec_table fieldspec_vars = {vars_rows, ARRAY_LEN(vars_rows)};
 
 static const struct fieldspec_row to_StorageClass_rows[] = {
 	{"PersistentVolume PersistentVolumeClaim", "spec/storageClassName", NULL, NULL, false},
@@ -202,11 +248,11 @@ static const struct fieldspec_row to_ReplicationController_rows[] = {
 	{"HorizontalPodAutoscaler", "spec/scaleTargetRef/name", NULL, NULL, false},
 };
 
-#define TARGET(kind, group, version)                                                               \
+#define TARGET(k, g, v)                                                                            \
 	{                                                                                          \
-		{STR_INIT(group), STR_INIT(version), STR_INIT(#kind), {"", 0}, false},             \
+		{.group = STR_INIT(g), .version = STR_INIT(v), .kind = STR_INIT(#k)},              \
 		{                                                                                  \
-			to_##kind##_rows, ARRAY_LEN(to_##kind##_rows)                              \
+			to_##k##_rows, ARRAY_LEN(to_##k##_rows)                                    \
 		}                                                                                  \
 	}
 #define STR_INIT(lit) {"" lit, sizeof(lit) - 1}

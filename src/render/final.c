@@ -1,5 +1,8 @@
 /* final.c: what happens once, at the top: hash suffixes, local config, order, printing. */
+#include <math.h>
+
 #include "load_priv.h"
+#include "xform_priv.h"
 
 const struct node *res_annotations(const struct node *root)
 {
@@ -231,15 +234,35 @@ static int by_legacy(const void *a, const void *b)
 	return str_cmp(x->id, y->id);
 }
 
+int final_rank(str kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(default_first); i++)
+		if (str_eq(kind, str_from(default_first[i])))
+			return (int)i - (int)ARRAY_LEN(default_first);
+	for (size_t i = 0; i < ARRAY_LEN(default_last); i++)
+		if (str_eq(kind, str_from(default_last[i])))
+			return (int)i + 1;
+	return 0;
+}
+
+str final_gvk_text(struct arena *a, str group, str version, str kind)
+{
+	if (!group.n)
+		group = STR("~G");
+	if (!version.n)
+		version = STR("~V");
+	if (!kind.n)
+		kind = STR("~K");
+	return arena_printf(a, STR_FMT "_" STR_FMT "_" STR_FMT, STR_ARG(group), STR_ARG(version),
+			    STR_ARG(kind));
+}
+
 static void sort_legacy(struct arena *a, const struct ranks *ranks, struct resmap *rm)
 {
 	struct sorted v = {0};
 
 	for (size_t i = 0; i < rm->n; i++) {
 		struct res_id id = res_id(rm->p[i]);
-		str group = id.group.n ? id.group : STR("~G");
-		str version = id.version.n ? id.version : STR("~V");
-		str kind = id.kind.n ? id.kind : STR("~K");
 		struct sort_key k = {
 			.r = rm->p[i],
 			.rank = rank_of(ranks, id.kind),
@@ -247,8 +270,7 @@ static void sort_legacy(struct arena *a, const struct ranks *ranks, struct resma
 			.plain_namespace = !id.group.n,
 		};
 
-		k.gvk = arena_printf(a, STR_FMT "_" STR_FMT "_" STR_FMT, STR_ARG(group),
-				     STR_ARG(version), STR_ARG(kind));
+		k.gvk = final_gvk_text(a, id.group, id.version, id.kind);
 		k.id = arena_printf(a, STR_FMT "|" STR_FMT, STR_ARG(id.ns.n ? id.ns : STR("~X")),
 				    STR_ARG(id.name.n ? id.name : STR("~N")));
 		*ARENA_PUSH(a, &v) = k;
@@ -352,7 +374,8 @@ static bool is_bookkeeping(str key)
 
 /* kustomize sets annotations through a map of strings once more at the end: every value is a
  * string then, and no annotations are no field. */
-static const struct node *clean_annotations(struct arena *a, const struct node *root)
+static const struct node *clean_annotations(struct arena *a, const struct node *root,
+					    unsigned metadata)
 {
 	const struct node *meta = node_get(root, STR("metadata"));
 	const struct node *old = node_get(meta, STR("annotations"));
@@ -365,8 +388,8 @@ static const struct node *clean_annotations(struct arena *a, const struct node *
 		const struct node_pair *p = &old->pairs[i];
 		bool text = p->value->kind == NODE_STRING;
 
-		same = same && text && !is_bookkeeping(p->key);
-		if (is_bookkeeping(p->key))
+		same = same && text && !is_bookkeeping(p->key) && !meta_is_key(p->key, metadata);
+		if (is_bookkeeping(p->key) || meta_is_key(p->key, metadata))
 			continue;
 		*ARENA_PUSH(a, &v) = *p;
 		if (!text && p->value->kind != NODE_MAP && p->value->kind != NODE_LIST)
@@ -388,8 +411,42 @@ static bool is_local(const struct node *root)
 	return v && !str_eq(v->text, STR("false"));
 }
 
+/* The first number of a tree that no JSON can hold, or NULL. */
+static const struct node *odd_float(const struct node *n, unsigned depth)
+{
+	const struct node *found = NULL;
+
+	if (n->kind == NODE_FLOAT) {
+		double d;
+
+		return node_number(n, &d) && !isfinite(d) ? n : NULL;
+	}
+	if ((n->kind != NODE_MAP && n->kind != NODE_LIST) || depth > 2 * NODE_MAX_DEPTH)
+		return NULL;
+	for (uint32_t i = 0; i < n->n && !found; i++)
+		found = odd_float(n->kind == NODE_MAP ? n->pairs[i].value : n->items[i], depth + 1);
+	return found;
+}
+
+static struct err *check_floats(const struct resmap *rm)
+{
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < rm->n; i++) {
+		const struct node *n = odd_float(rm->p[i]->root, 0);
+
+		if (n)
+			e = err_join(e, err_at(ERR_RENDER, n->at,
+					       "'" STR_FMT "' cannot be written as JSON",
+					       STR_ARG(n->text)));
+	}
+	return e;
+}
+
 struct err *final_objects(struct build *b, const struct kustomization *k, struct resmap *rm)
 {
+	static struct fieldspec labels = {.path = {"metadata/labels", 15}, .create = true};
+	const struct fieldspecs specs = {&labels, 1, 1};
 	struct ranks ranks = {0};
 	size_t kept = 0;
 	bool legacy;
@@ -398,12 +455,19 @@ struct err *final_objects(struct build *b, const struct kustomization *k, struct
 		if (!is_local(rm->p[i]->root))
 			rm->p[kept++] = rm->p[i];
 	rm->n = kept;
+	if (b->odd_floats)
+		TRY(check_floats(rm));
 	TRY(read_order(b, k, &legacy, &ranks));
 	if (legacy)
 		sort_legacy(b->a, &ranks, rm);
+	if (k->metadata & META_MANAGED_BY)
+		TRY(xform_set_at(b->a, &specs,
+				 node_set(b->a, NULL, STR("app.kubernetes.io/managed-by"),
+					  node_new_str(b->a, STR("kustomize-v5.8.1"))),
+				 rm));
 	for (size_t i = 0; i < rm->n; i++)
 		*ARENA_PUSH(b->a, b->ret) = (struct render_object){
-			clean_annotations(b->a, rm->p[i]->root), rm->p[i]->at};
+			clean_annotations(b->a, rm->p[i]->root, k->metadata), rm->p[i]->at};
 	return NULL;
 }
 

@@ -187,7 +187,7 @@ static void merge_into(struct arena *a, struct res *old, const struct res *new)
 {
 	const struct node *om = node_get(old->root, STR("metadata"));
 	const struct node *nm = node_get(new->root, STR("metadata"));
-	const struct node *root = new->root;
+	const struct node *root = new->root, *origin = meta_origin(old);
 	const struct node *meta = nm;
 	static const char *const maps[] = {"data", "binaryData"};
 
@@ -210,14 +210,15 @@ static void merge_into(struct arena *a, struct res *old, const struct res *new)
 			root = node_set(a, root, key, all);
 	}
 	old->root = root;
+	if (origin && new->behavior == RES_MERGE)
+		meta_set_origin(a, old, origin->text);
 	old->needs_hash = old->needs_hash && new->needs_hash;
 }
 
-static struct err *put(struct gen *g, const struct name_index *ix, struct resmap *rm,
-		       struct res *new)
+struct err *absorb(struct build *b, struct resmap *rm, struct res *new, const char *what)
 {
 	struct res_id id = res_id(new);
-	const struct name_hits *hits = name_index_get(ix, id.name);
+	const struct name_hits *hits = res_by_name(b->a, rm, id.name);
 	struct res *old = NULL;
 	size_t n = 0;
 
@@ -227,30 +228,30 @@ static struct err *put(struct gen *g, const struct name_index *ix, struct resmap
 			n++;
 		}
 	if (n > 1)
-		return err_at(ERR_DUPLICATE, new->at, "%s '" STR_FMT "' matches %zu objects",
-			      g->what, STR_ARG(id.name), n);
+		return err_at(ERR_DUPLICATE, new->at, "%s '" STR_FMT "' matches %zu objects", what,
+			      STR_ARG(id.name), n);
 	if (!n && new->behavior != RES_CREATE)
-		return err_at(ERR_NO_REFERENCE, new->at, "no %s '" STR_FMT "' is there to %s",
-			      g->what, STR_ARG(id.name),
+		return err_at(ERR_NO_REFERENCE, new->at, "no %s '" STR_FMT "' is there to %s", what,
+			      STR_ARG(id.name),
 			      new->behavior == RES_MERGE ? "merge into" : "replace");
 	if (n && new->behavior == RES_CREATE)
 		return err_hint(err_at(ERR_DUPLICATE, new->at, "%s '" STR_FMT "' exists already",
-				       g->what, STR_ARG(id.name)),
+				       what, STR_ARG(id.name)),
 				"add 'behavior: merge' or 'behavior: replace'");
 	if (n)
-		merge_into(g->b->a, old, new);
+		merge_into(b->a, old, new);
 	else
-		*ARENA_PUSH(g->b->a, rm) = new;
+		res_append(b->a, rm, new);
 	return NULL;
 }
 
 static struct err *generate_one(struct build *b, const struct kustomization *k,
-				const struct gen_spec *spec, struct resmap *rm)
+				const struct gen_spec *spec, const struct meta_maker *m,
+				struct resmap *rm)
 {
 	struct gen g = {
 		.b = b, .k = k, .spec = spec, .what = spec->secret ? "secret" : "configmap"};
 	struct res *r = ARENA_NEW(b->a, struct res);
-	CLEANUP(arena) struct arena *scratch = arena_new();
 
 	if (!spec->name.n)
 		return err_at(ERR_MISSING, spec->at, "a %s generator needs a 'name'", g.what);
@@ -266,14 +267,31 @@ static struct err *generate_one(struct build *b, const struct kustomization *k,
 	r->behavior = str_eq(spec->behavior, STR("merge"))     ? RES_MERGE
 		      : str_eq(spec->behavior, STR("replace")) ? RES_REPLACE
 							       : RES_CREATE;
-	return put(&g, name_index_new(scratch, rm), rm, r);
+	meta_generated(b, r, m);
+	return absorb(b, rm, r, g.what);
+}
+
+struct err *generate_each(struct build *b, const struct kustomization *k,
+			  const struct gen_spec *specs, size_t n, const struct meta_maker *m,
+			  struct resmap *rm)
+{
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		e = err_join(e, generate_one(b, k, &specs[i], m, rm));
+	return e;
 }
 
 struct err *generate(struct build *b, const struct kustomization *k, struct resmap *rm)
 {
 	struct err *e = NULL;
 
-	for (size_t i = 0; i < k->generators.n; i++)
-		e = err_join(e, generate_one(b, k, &k->generators.p[i], rm));
-	return e;
+	for (size_t i = 0; i < k->generators.n; i++) {
+		const struct gen_spec *g = &k->generators.p[i];
+		struct meta_maker m =
+			meta_builtin(b, k, g->secret ? "SecretGenerator" : "ConfigMapGenerator");
+
+		e = err_join(e, generate_each(b, k, g, 1, &m, rm));
+	}
+	return e ? e : generate_configs(b, k, rm);
 }

@@ -39,7 +39,7 @@ static struct err *one_fieldspec(struct call *c, const struct node *v, void *mem
 {
 	struct fieldspec *f = ARENA_PUSH(c->b->a, (struct fieldspecs *)member);
 
-	*f = (struct fieldspec){0};
+	*f = (struct fieldspec){.at = v->at};
 	return kust_map(c, v, "fields", fieldspec_fields, ARRAY_LEN(fieldspec_fields), f);
 }
 
@@ -77,13 +77,17 @@ static const struct field image_fields[] = {
 	{"tagSuffix", F_STR, AT(image_spec, tag_suffix), NULL},
 };
 
+struct err *kust_image(struct call *c, const struct node *v, void *member)
+{
+	struct image_spec *i = member;
+
+	*i = (struct image_spec){.at = v->at, .from = v};
+	return kust_map(c, v, "images", image_fields, ARRAY_LEN(image_fields), i);
+}
+
 static struct err *one_image(struct call *c, const struct node *v, void *member UNUSED)
 {
-	struct image_spec i = {.at = v->at, .from = v};
-
-	TRY(kust_map(c, v, "images", image_fields, ARRAY_LEN(image_fields), &i));
-	*ARENA_PUSH(c->b->a, &c->k->images) = i;
-	return NULL;
+	return kust_image(c, v, ARENA_PUSH(c->b->a, &c->k->images));
 }
 
 struct err *kust_images(struct call *c, const struct node *v, void *member)
@@ -96,15 +100,20 @@ static const struct field replica_fields[] = {
 	{"count", F_INT, AT(replica_spec, count), NULL},
 };
 
+struct err *kust_replica(struct call *c, const struct node *v, void *member)
+{
+	struct replica_spec *r = member;
+
+	*r = (struct replica_spec){.at = v->at};
+	TRY(kust_map(c, v, "replicas", replica_fields, ARRAY_LEN(replica_fields), r));
+	if (!r->count)
+		r->count = node_new_int(c->b->a, 0);
+	return NULL;
+}
+
 static struct err *one_replica(struct call *c, const struct node *v, void *member UNUSED)
 {
-	struct replica_spec r = {.at = v->at};
-
-	TRY(kust_map(c, v, "replicas", replica_fields, ARRAY_LEN(replica_fields), &r));
-	if (!r.count)
-		r.count = node_new_int(c->b->a, 0);
-	*ARENA_PUSH(c->b->a, &c->k->replicas) = r;
-	return NULL;
+	return kust_replica(c, v, ARENA_PUSH(c->b->a, &c->k->replicas));
 }
 
 struct err *kust_replicas(struct call *c, const struct node *v, void *member)
@@ -115,7 +124,7 @@ struct err *kust_replicas(struct call *c, const struct node *v, void *member)
 /* ------------------------------------------------------------------ patches */
 
 /* An inline patch as a text whose lines have the numbers they have in the file. */
-static const struct text *inline_text(struct arena *a, const struct node *v)
+const struct text *kust_inline(struct arena *a, const struct node *v)
 {
 	bool block = v->style == NODE_LITERAL || v->style == NODE_FOLDED;
 	uint32_t blank = v->at.line + (block ? 1 : 0);
@@ -180,7 +189,7 @@ struct err *kust_one_patch(struct call *c, const struct node *v, void *member)
 		r.spec.text = t;
 		r.spec.path = r.path->text;
 	} else {
-		r.spec.text = inline_text(c->b->a, r.patch);
+		r.spec.text = kust_inline(c->b->a, r.patch);
 	}
 	*ARENA_PUSH(c->b->a, (struct patch_specs *)member) = r.spec;
 	return NULL;
@@ -201,7 +210,7 @@ struct err *kust_one_strategic(struct call *c, const struct node *v, void *membe
 	inlined = str_contains(v->text, STR("\n")) || str_contains(v->text, STR(": ")) ||
 		  str_starts(str_trim(v->text), STR("{"));
 	if (inlined) {
-		s.text = inline_text(c->b->a, v);
+		s.text = kust_inline(c->b->a, v);
 	} else {
 		struct text *t;
 
@@ -253,23 +262,24 @@ static struct err *read_env(struct call *c, const struct node *v, void *member)
 static const struct field config_map_fields[] = {GEN_FIELDS};
 static const struct field secret_fields[] = {GEN_FIELDS, {"type", F_STR, AT(gen_spec, type), NULL}};
 
+struct err *kust_generator(struct call *c, const struct node *v, bool secret, struct gen_spec *ret)
+{
+	*ret = (struct gen_spec){.at = v->at, .from = v, .secret = secret};
+	if (secret)
+		return kust_map(c, v, "secretGenerator", secret_fields, ARRAY_LEN(secret_fields),
+				ret);
+	return kust_map(c, v, "configMapGenerator", config_map_fields, ARRAY_LEN(config_map_fields),
+			ret);
+}
+
 static struct err *one_config_map(struct call *c, const struct node *v, void *member UNUSED)
 {
-	struct gen_spec g = {.at = v->at, .from = v};
-
-	TRY(kust_map(c, v, "configMapGenerator", config_map_fields, ARRAY_LEN(config_map_fields),
-		     &g));
-	*ARENA_PUSH(c->b->a, &c->k->generators) = g;
-	return NULL;
+	return kust_generator(c, v, false, ARENA_PUSH(c->b->a, &c->k->generators));
 }
 
 static struct err *one_secret(struct call *c, const struct node *v, void *member UNUSED)
 {
-	struct gen_spec g = {.at = v->at, .from = v, .secret = true};
-
-	TRY(kust_map(c, v, "secretGenerator", secret_fields, ARRAY_LEN(secret_fields), &g));
-	*ARENA_PUSH(c->b->a, &c->k->generators) = g;
-	return NULL;
+	return kust_generator(c, v, true, ARENA_PUSH(c->b->a, &c->k->generators));
 }
 
 static struct err *read_config_maps(struct call *c, const struct node *v, void *member)
@@ -288,7 +298,7 @@ static const struct field replace_option_fields[] = {
 	{"delimiter", F_STR, AT(replace_options, delimiter), NULL},
 	{"index", F_INT, AT(replace_options, index), NULL},
 	{"create", F_BOOL, AT(replace_options, create), NULL},
-	{"encoding", F_NOT_YET, 0, NULL},
+	{"encoding", F_SKIP, 0, NULL},
 };
 
 static struct err *read_replace_options(struct call *c, const struct node *v, void *member)
@@ -410,11 +420,105 @@ struct err *kust_replacements(struct call *c, const struct node *v, void *member
 
 /* ------------------------------------------------------------------ the file */
 
+struct raw_var {
+	struct var_spec spec;
+	str api_version;
+};
+
 static struct err *keep_map(struct call *c UNUSED, const struct node *v, void *member)
 {
 	if (v->kind != NODE_MAP)
 		return kust_wrong_type(v, STR("sortOptions"), "a map");
 	*(const struct node **)member = v;
+	return NULL;
+}
+
+static const struct field object_fields[] = {
+	{"apiVersion", F_STR, AT(raw_var, api_version), NULL},
+	{"group", F_STR, AT(raw_var, spec.object.group), NULL},
+	{"version", F_STR, AT(raw_var, spec.object.version), NULL},
+	{"kind", F_STR, AT(raw_var, spec.object.kind), NULL},
+	{"name", F_STR, AT(raw_var, spec.object.name), NULL},
+	{"namespace", F_STR, AT(raw_var, spec.object.ns), NULL},
+};
+
+static struct err *read_object(struct call *c, const struct node *v, void *member)
+{
+	return kust_map(c, v, "objref", object_fields, ARRAY_LEN(object_fields), member);
+}
+
+static const struct field field_fields[] = {
+	{"fieldPath", F_STR, AT(raw_var, spec.path), NULL},
+};
+
+static struct err *read_field_ref(struct call *c, const struct node *v, void *member)
+{
+	return kust_map(c, v, "fieldref", field_fields, ARRAY_LEN(field_fields), member);
+}
+
+static const struct field var_fields[] = {
+	{"name", F_STR, AT(raw_var, spec.name), NULL},
+	{"objref", F_CALL, 0, read_object},
+	{"fieldref", F_CALL, 0, read_field_ref},
+};
+
+static struct err *one_var(struct call *c, const struct node *v, void *member UNUSED)
+{
+	struct raw_var r = {.spec = {.from = v, .at = v->at}};
+
+	TRY(kust_map(c, v, "vars", var_fields, ARRAY_LEN(var_fields), &r));
+	if (r.api_version.n)
+		obj_api_version(r.api_version, &r.spec.object.group, &r.spec.object.version);
+	if (!r.spec.path.n)
+		r.spec.path = STR("metadata.name");
+	*ARENA_PUSH(c->b->a, &c->k->vars) = r.spec;
+	return NULL;
+}
+
+static struct err *read_vars(struct call *c, const struct node *v, void *member)
+{
+	return kust_list(c, v, "vars", member, one_var);
+}
+
+static struct err *read_openapi(struct call *c, const struct node *v, void *member UNUSED)
+{
+	static const struct field map = {"openapi", F_MAP, 0, NULL};
+
+	TRY(kust_field(c, &map, v, &v));
+	c->k->openapi_path = node_get(v, STR("path"));
+	c->k->openapi_version = node_get(v, STR("version"));
+	if (c->k->openapi_path && c->k->openapi_version)
+		return err_at(ERR_INVALID, v->at, "'openapi' takes 'path' or 'version', not both");
+	if (c->k->openapi_version && c->k->openapi_version->text.n &&
+	    !str_eq(c->k->openapi_version->text, STR("v1.21.2")))
+		return err_hint(err_at(ERR_INVALID, c->k->openapi_version->at,
+				       "OpenAPI version '" STR_FMT "' is not built in",
+				       STR_ARG(c->k->openapi_version->text)),
+				"v1.21.2 is");
+	return NULL;
+}
+
+static struct err *read_metadata(struct call *c, const struct node *v, void *member UNUSED)
+{
+	static const struct field list = {"buildMetadata", F_STRS, 0, NULL};
+	static const char *const words[] = {"originAnnotations", "transformerAnnotations",
+					    "managedByLabel"};
+	struct res_strs given = {0};
+
+	TRY(kust_field(c, &list, v, &given));
+	for (size_t i = 0; i < given.n; i++) {
+		size_t w = 0;
+
+		while (w < ARRAY_LEN(words) && !str_eq(given.p[i], str_from(words[w])))
+			w++;
+		if (w < ARRAY_LEN(words))
+			c->k->metadata |= 1u << w;
+		else
+			*ARENA_PUSH(c->b->a, &c->b->ret->warnings) = (struct render_warning){
+				v->items[i]->at,
+				arena_printf(c->b->a, "'buildMetadata' knows no '" STR_FMT "'",
+					     STR_ARG(given.p[i]))};
+	}
 	return NULL;
 }
 
@@ -425,7 +529,7 @@ static const struct field kust_fields[] = {
 	{"resources", F_ENTRIES, AT(kustomization, resources), NULL},
 	{"bases", F_SKIP, 0, NULL}, /* read behind resources */
 	{"components", F_ENTRIES, AT(kustomization, components), NULL},
-	{"crds", F_NOT_YET, 0, NULL},
+	{"crds", F_ENTRIES, AT(kustomization, crds), NULL},
 	{"namePrefix", F_STR, AT(kustomization, name_prefix), NULL},
 	{"nameSuffix", F_STR, AT(kustomization, name_suffix), NULL},
 	{"namespace", F_STR, AT(kustomization, ns), NULL},
@@ -439,20 +543,20 @@ static const struct field kust_fields[] = {
 	{"imageTags", F_SKIP, 0, NULL}, /* read behind images */
 	{"replicas", F_CALL, 0, kust_replicas},
 	{"replacements", F_CALL, 0, kust_replacements},
-	{"vars", F_NOT_YET, 0, NULL},
+	{"vars", F_CALL, 0, read_vars},
 	{"configMapGenerator", F_CALL, 0, read_config_maps},
 	{"secretGenerator", F_SKIP, 0, NULL}, /* read behind configMapGenerator */
 	{"generatorOptions", F_CALL, AT(kustomization, generator_options), read_gen_options},
-	{"configurations", F_NOT_YET, 0, NULL},
-	{"generators", F_NOT_YET, 0, NULL},
+	{"configurations", F_ENTRIES, AT(kustomization, configurations), NULL},
+	{"generators", F_ENTRIES, AT(kustomization, generator_configs), NULL},
 	{"transformers", F_ENTRIES, AT(kustomization, transformers), NULL},
-	{"validators", F_NOT_YET, 0, NULL},
-	{"openapi", F_NOT_YET, 0, NULL},
+	{"validators", F_ENTRIES, AT(kustomization, validators), NULL},
+	{"openapi", F_CALL, 0, read_openapi},
 	{"sortOptions", F_CALL, AT(kustomization, sort_options), keep_map},
-	{"buildMetadata", F_NOT_YET, 0, NULL},
-	{"helmCharts", F_NOT_YET, 0, NULL},
-	{"helmGlobals", F_NOT_YET, 0, NULL},
-	{"helmChartInflationGenerator", F_NOT_YET, 0, NULL},
+	{"buildMetadata", F_CALL, 0, read_metadata},
+	{"helmCharts", F_NO_HELM, 0, NULL},
+	{"helmGlobals", F_NO_HELM, 0, NULL},
+	{"helmChartInflationGenerator", F_NO_HELM, 0, NULL},
 };
 /* What the deprecated or dependent fields become, after all others were read. */
 static const struct field late_fields[] = {
@@ -526,12 +630,12 @@ struct err *kust_parse(struct build *b, const struct text *text, str folder,
 		       struct kustomization **ret)
 {
 	struct kustomization *k = ARENA_NEW(b->a, struct kustomization);
-	struct call c = {b, k};
+	struct call c = {.b = b, .k = k};
 	struct node_docs docs = {0};
 	struct err *e;
 	loc whole = {text, 0, 0};
 
-	TRY(node_read_yaml(b->a, text, &docs));
+	TRY(node_read_yaml_as(b->a, text, NODE_READ_LAST_KEY, &docs));
 	k->text = text;
 	k->folder = folder;
 	k->root = docs.n ? docs.p[0] : NULL;

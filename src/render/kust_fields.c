@@ -48,6 +48,34 @@ static struct err *need_strings(const struct node *v, str name)
 	return e;
 }
 
+/* Where a config may say 1 for "1": the string, as Go formats the value. */
+static const struct node *as_string(struct call *c, const struct node *v)
+{
+	CLEANUP(buf) struct buf b = BUF_INIT;
+
+	if (!c->coerce || v->kind == NODE_STRING || v->kind == NODE_MAP || v->kind == NODE_LIST ||
+	    v->kind == NODE_NULL)
+		return v;
+	node_yaml(v, &b);
+	return node_with_by(c->b->a, node_new_str(c->b->a, str_trim(buf_view(&b))), v);
+}
+
+/* A map of strings; a null is an empty one. */
+static const struct node *string_map(struct call *c, const struct node *v)
+{
+	const struct node *ret = v;
+
+	for (uint32_t i = 0; i < v->n; i++) {
+		const struct node *old = v->pairs[i].value;
+		const struct node *new =
+			old->kind == NODE_NULL ? node_new_str(c->b->a, STR("")) : as_string(c, old);
+
+		if (new != old)
+			ret = node_set(c->b->a, ret, v->pairs[i].key, new);
+	}
+	return ret;
+}
+
 struct err *kust_field(struct call *c, const struct field *f, const struct node *v, void *out)
 {
 	struct arena *a = c->b->a;
@@ -56,6 +84,7 @@ struct err *kust_field(struct call *c, const struct field *f, const struct node 
 
 	switch (f->type) {
 	case F_STR:
+		v = as_string(c, v);
 		TRY(kust_need_string(v, name));
 		*(str *)member = v->text;
 		return NULL;
@@ -67,21 +96,23 @@ struct err *kust_field(struct call *c, const struct field *f, const struct node 
 	case F_STRS:
 		if (v->kind != NODE_LIST)
 			return kust_wrong_type(v, name, "a list of strings");
-		TRY(need_strings(v, name));
+		if (!c->coerce)
+			TRY(need_strings(v, name));
 		for (uint32_t i = 0; i < v->n; i++)
-			*ARENA_PUSH(a, (struct res_strs *)member) = v->items[i]->text;
+			*ARENA_PUSH(a, (struct res_strs *)member) = as_string(c, v->items[i])->text;
 		return NULL;
 	case F_ENTRIES:
 		if (v->kind != NODE_LIST)
 			return kust_wrong_type(v, name, "a list of strings");
 		TRY(need_strings(v, name));
 		for (uint32_t i = 0; i < v->n; i++)
-			*ARENA_PUSH(a, (struct kust_entries *)member) =
-				(struct kust_entry){v->items[i]->text, v->items[i]->at};
+			*ARENA_PUSH(a, (struct kust_entries *)member) = (struct kust_entry){
+				v->items[i]->text, v->items[i]->at, v->items[i]};
 		return NULL;
 	case F_MAP:
 		if (v->kind != NODE_MAP)
 			return kust_wrong_type(v, name, "a map of strings");
+		v = string_map(c, v);
 		TRY(need_strings(v, name));
 		*(const struct node **)member = v;
 		return NULL;
@@ -94,8 +125,11 @@ struct err *kust_field(struct call *c, const struct field *f, const struct node 
 		return f->call(c, v, member);
 	case F_SKIP:
 		return NULL;
-	case F_NOT_YET:
-		return err_at(ERR_NOT_SUPPORTED, v->at, "'%s' is not supported yet", f->name);
+	case F_NO_HELM:
+		return err_hint(
+			err_at(ERR_NOT_ALLOWED, v->at, "'%s': Helm does not run here", f->name),
+			"commit what 'helm template' prints, and list it under "
+			"'resources'");
 	}
 	return NULL;
 }
@@ -128,6 +162,8 @@ struct err *kust_map(struct call *c, const struct node *map, const char *what,
 
 		while (k < n && !kust_same(p->key, str_from(fields[k].name)))
 			k++;
+		if (k == n && c->loose)
+			continue;
 		if (k == n)
 			e = err_join(e, unknown_field(c->b->a, p, fields, n));
 		else if (p->value->kind != NODE_NULL)
@@ -152,7 +188,7 @@ struct err *kust_list(struct call *c, const struct node *v, const char *what, vo
 /* The value of a field whatever the case of its name; NULL: absent or null. */
 const struct node *kust_get(const struct node *map, const char *name)
 {
-	for (uint32_t i = 0; i < map->n; i++)
+	for (uint32_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++)
 		if (kust_same(map->pairs[i].key, str_from(name)) &&
 		    map->pairs[i].value->kind != NODE_NULL)
 			return map->pairs[i].value;

@@ -12,11 +12,13 @@ enum field_type {
 	F_INT,     /* const struct node * */
 	F_CALL,    /* call(c, value, field) */
 	F_SKIP,    /* nothing to keep */
-	F_NOT_YET,
+	F_NO_HELM,
 };
 struct call {
 	struct build *b;
 	struct kustomization *k;
+	bool coerce; /* a number or bool is fine where a string is wanted */
+	bool loose;  /* unknown fields are ignored */
 };
 struct field {
 	const char *name;
@@ -51,9 +53,13 @@ kust_list(struct call *c, const struct node *v, const char *what, void *member,
 	X(replacements)                                                                            \
 	X(patches)   /* struct patch_specs */                                                      \
 	X(strategic) /* struct patch_specs */                                                      \
-	X(one_patch) /* struct patch_specs */                                                      \
+	X(one_patch)  /* struct patch_specs */                                                     \
+	X(image)      /* struct image_spec */                                                      \
+	X(replica)    /* struct replica_spec */                                                    \
 	X(one_strategic)
 #define X(name)                                                                                    \
 	MUST_CHECK struct err *kust_##name(struct call *c, const struct node *v, void *member);
 KUST_CALLS(X)
 #undef X
+MUST_CHECK struct err *kust_generator(struct call *c, const struct node *v, bool secret,
+				      struct gen_spec *ret);

@@ -2,6 +2,8 @@
 #include "ignore.h"
 #include "leeboard/config.h"
 #include "load_priv.h"
+#include "merge.h"
+#include "specs.h"
 
 struct err *err_placed(struct err *e, loc at)
 {
@@ -76,11 +78,6 @@ static struct err *check_separators(const struct text *text)
 	return NULL;
 }
 
-static bool internal_enabled(const struct node *annotations, str key)
-{
-	return str_eq(node_get_text(annotations, key), STR("enabled"));
-}
-
 static struct err *check_shape(const struct node *root)
 {
 	const struct node *meta = node_get(root, STR("metadata"));
@@ -92,6 +89,49 @@ static struct err *check_shape(const struct node *root)
 		return err_at(ERR_RENDER, meta->at, "'metadata' must be a map, not %s",
 			      node_kind_name(meta->kind));
 	return NULL;
+}
+
+/* The comma-separated words of an annotation. */
+static void read_words(struct arena *a, const struct node *annotations, str key,
+		       struct res_strs *ret)
+{
+	str rest = node_get_text(annotations, key), word;
+
+	while (rest.n && str_split(&rest, ',', &word))
+		*ARENA_PUSH(a, ret) = word;
+}
+
+/* kustomize keeps its books in annotations: a manifest that brings some has that history. */
+static struct err *read_history(struct arena *a, const struct node *annotations, struct res *r)
+{
+	struct res_strs names = {0}, spaces = {0}, kinds = {0};
+
+	if (!annotations)
+		return NULL;
+	r->needs_hash = str_eq(
+		node_get_text(annotations, STR("internal.config.kubernetes.io/needsHashSuffix")),
+		STR("enabled"));
+	read_words(a, annotations, STR("internal.config.kubernetes.io/prefixes"), &r->prefixes);
+	read_words(a, annotations, STR("internal.config.kubernetes.io/suffixes"), &r->suffixes);
+	read_words(a, annotations, STR("internal.config.kubernetes.io/previousNames"), &names);
+	read_words(a, annotations, STR("internal.config.kubernetes.io/previousNamespaces"),
+		   &spaces);
+	read_words(a, annotations, STR("internal.config.kubernetes.io/previousKinds"), &kinds);
+	if (names.n != spaces.n || names.n != kinds.n)
+		return err_at(ERR_RENDER, annotations->at,
+			      "previousNames, previousNamespaces and previousKinds must have one "
+			      "length");
+	for (size_t i = 0; i < names.n; i++)
+		*ARENA_PUSH(a, &r->prev) = (struct res_prev){names.p[i], spaces.p[i], kinds.p[i]};
+	return NULL;
+}
+
+static bool is_known_kind(const struct node *root)
+{
+	const struct obj_schema *s = obj_schema_of(node_get_text(root, STR("apiVersion")),
+						   node_get_text(root, STR("kind")));
+
+	return obj_schema_kustomize(s);
 }
 
 static struct err *add_object(struct build *b, const struct node *root, struct resmap *ret)
@@ -118,11 +158,11 @@ static struct err *add_object(struct build *b, const struct node *root, struct r
 	if (meta && meta->kind == NODE_NULL)
 		root = node_del(b->a, root, STR("metadata"));
 	TRY(check_shape(root));
+	b->unknown_kinds |= !b->schema_set && !is_known_kind(root);
 	r = ARENA_NEW(b->a, struct res);
 	r->root = root;
 	r->at = root->at;
-	r->needs_hash =
-		internal_enabled(annotations, STR("internal.config.kubernetes.io/needsHashSuffix"));
+	TRY(read_history(b->a, annotations, r));
 	*ARENA_PUSH(b->a, ret) = r;
 	return NULL;
 }
@@ -161,12 +201,24 @@ static struct err *add_objects(struct build *b, const struct node *const *p, siz
 	return e;
 }
 
+/* May there be infinities and the like, which nothing can print? */
+static bool has_odd_floats(str s)
+{
+	static const char *const words[] = {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (s.n && memmem(s.p, s.n, words[i], 4))
+			return true;
+	return false;
+}
+
 static struct err *load_manifest(struct build *b, const struct text *text, struct resmap *ret)
 {
 	struct node_docs docs = {0};
 
 	TRY(check_separators(text));
-	TRY(node_read_yaml(b->a, text, &docs));
+	TRY(node_read_yaml_as(b->a, text, NODE_READ_NUL, &docs));
+	b->odd_floats |= has_odd_floats(text->bytes);
 	return add_objects(b, docs.p, docs.n, 0, ret);
 }
 
@@ -244,6 +296,8 @@ struct err *drop_deleted(struct resmap *rm)
 		e = err_join(e, check_shape(root));
 		rm->p[kept++] = rm->p[i];
 	}
+	if (kept != rm->n)
+		rm->names = NULL;
 	rm->n = kept;
 	return e;
 }
@@ -280,7 +334,29 @@ static struct err *find_kustomization(struct build *b, str folder, loc at, struc
 	return found.n ? tree_read(b->tree, b->a, found, ret) : NULL;
 }
 
-static struct err *accumulate(struct build *b, const struct kustomization *k, struct resmap *rm);
+static struct err *accumulate(struct build *b, struct kustomization *k, struct resmap *rm);
+
+/* `openapi`: the outermost kustomization that has one decides. */
+static struct err *set_schema(struct build *b, const struct kustomization *k)
+{
+	const struct node *path = k->openapi_path;
+	struct node_docs docs = {0};
+	struct text *text;
+
+	if (b->schema_set)
+		return NULL;
+	b->schema_set = path || (k->openapi_version && k->openapi_version->text.n);
+	if (!path)
+		return NULL;
+	TRY(load_file(b, k->folder, path->text, path->at, &text));
+	TRY(node_read_yaml(b->a, text, &docs));
+	if (!docs.n)
+		return err_at(ERR_MISSING, path->at, "file '" STR_FMT "' holds no OpenAPI document",
+			      STR_ARG(path->text));
+	/* kustomize has put off reading the built-in schema if it has met a kind that it does not
+	 * know by then, and reads it later, beside this one. */
+	return merge_types_read(b->a, docs.p[0], b->unknown_kinds, &b->schema);
+}
 
 static struct err *enter(struct build *b, str folder, loc at)
 {
@@ -297,25 +373,31 @@ static struct err *enter(struct build *b, str folder, loc at)
 				"', which is",
 				STR_ARG(folder.n ? folder : STR(".")),
 				STR_ARG(b->stack.p[i].text.n ? b->stack.p[i].text : STR(".")));
-	*ARENA_PUSH(b->a, &b->stack) = (struct kust_entry){folder, at};
+	*ARENA_PUSH(b->a, &b->stack) = (struct kust_entry){.text = folder, .at = at};
 	return NULL;
 }
 
 /* A folder with a kustomization into rm; it must be a component, or must not. */
-static struct err *load_folder(struct build *b, str folder, const struct text *text, loc at,
-			       bool component, struct resmap *rm)
+static struct err *load_folder(struct build *b, str folder, const struct text *text,
+			       const struct kust_entry *entry, bool component, struct resmap *rm)
 {
 	struct kustomization *k;
+	loc at = entry->at;
+	str origin = b->origin;
 
 	TRY(enter(b, folder, at));
 	TRY(kust_parse(b, text, folder, &k));
+	TRY(set_schema(b, k));
 	if (k->component != component)
 		return component ? err_at(ERR_INVALID, at, "'" STR_FMT "' is no Component",
 					  STR_ARG(folder))
 				 : err_hint(err_at(ERR_INVALID, at, "'" STR_FMT "' is a Component",
 						   STR_ARG(folder)),
 					    "list it under 'components'");
+	if (b->metadata)
+		b->origin = meta_join(b->a, origin, entry->text);
 	TRY(accumulate(b, k, rm));
+	b->origin = origin;
 	b->stack.n--;
 	return NULL;
 }
@@ -341,7 +423,7 @@ static struct err *load_resource(struct build *b, const struct kustomization *k,
 	if (kind == TREE_FOLDER) {
 		TRY(find_kustomization(b, full, entry->at, &text));
 		if (text)
-			return load_folder(b, full, text, entry->at, false, ret);
+			return load_folder(b, full, text, entry, false, ret);
 		TRY(err_placed(tree_kind(b->tree, full, &kind), entry->at));
 		if (kind == TREE_FOLDER)
 			return err_at(ERR_NOT_FOUND, entry->at,
@@ -351,7 +433,9 @@ static struct err *load_resource(struct build *b, const struct kustomization *k,
 	if (kind == TREE_FILE)
 		TRY(check_below(b, k->folder, full, entry->text, entry->at));
 	TRY(err_placed(tree_read(b->tree, b->a, full, &text), entry->at));
-	return load_manifest(b, text, ret);
+	TRY(load_manifest(b, text, ret));
+	meta_loaded(b, ret, entry->text);
+	return NULL;
 }
 
 static struct err *load_component(struct build *b, const struct kustomization *k,
@@ -373,48 +457,74 @@ static struct err *load_component(struct build *b, const struct kustomization *k
 		return err_at(ERR_NOT_FOUND, entry->at,
 			      "component '" STR_FMT "' is no folder with a kustomization.yaml",
 			      STR_ARG(full));
-	return load_folder(b, full, text, entry->at, true, rm);
+	return load_folder(b, full, text, entry, true, rm);
 }
 
-static struct err *load_resources(struct build *b, const struct kustomization *k, struct resmap *rm)
+static struct err *join_maps(struct build *b, struct id_set *ids, struct resmap *rm,
+			     const struct resmap *more)
 {
-	struct id_set ids = {0};
+	TRY(append(b->a, ids, rm, more));
+	if (more->specs)
+		TRY(specs_merge(b->a, rm->specs, more->specs, &rm->specs));
+	return vars_merge(b->a, rm, more);
+}
+
+static struct err *load_resources(struct build *b, const struct kustomization *k,
+				  const struct kust_entries *entries, struct id_set *ids,
+				  struct resmap *rm)
+{
 	struct err *e = NULL;
 
-	for (size_t i = 0; i < k->resources.n; i++) {
+	for (size_t i = 0; i < entries->n; i++) {
 		struct resmap more = {.build = b};
 		size_t depth = b->stack.n;
-		struct err *one = load_resource(b, k, &k->resources.p[i], &more);
+		str origin = b->origin;
+		struct err *one = load_resource(b, k, &entries->p[i], &more);
 
 		b->stack.n = depth;
-		e = err_join(e, one ? one : append(b->a, &ids, rm, &more));
+		b->origin = origin;
+		e = err_join(e, one ? one : join_maps(b, ids, rm, &more));
 		if (rm->n > RENDER_MAX_OBJECTS)
-			return err_join(e, err_at(ERR_RENDER_LIMIT, k->resources.p[i].at,
+			return err_join(e, err_at(ERR_RENDER_LIMIT, entries->p[i].at,
 						  "more than %u objects", RENDER_MAX_OBJECTS));
 	}
 	return e;
 }
 
-static struct err *accumulate(struct build *b, const struct kustomization *k, struct resmap *rm)
+static struct err *accumulate(struct build *b, struct kustomization *k, struct resmap *rm)
 {
-	TRY(load_resources(b, k, rm));
+	struct id_set ids = {0};
+
+	TRY(load_resources(b, k, &k->resources, &ids, rm));
+	TRY(kust_specs(b, k, &rm->specs));
 	TRY(generate(b, k, rm));
 	for (size_t i = 0; i < k->components.n; i++)
 		TRY(load_component(b, k, &k->components.p[i], rm));
-#define X(name)                                                                                    \
-	TRY(xform_##name(b->a, k, rm));                                                            \
-	TRY(drop_deleted(rm));
-	XFORMS(X)
-#undef X
-	return transform(b, k, rm);
+	rm->names = NULL;
+	rm->schema = b->schema;
+	TRY(transform(b, k, rm));
+	TRY(validate(b, k, rm));
+	rm->names = NULL;
+	return vars_declare(b, k, rm);
 }
 
-static struct err *load_inline(struct build *b, const struct kust_entry *entry, struct resmap *ret)
+/* Is the entry a config itself, and no path to one? */
+static bool is_inline(str s)
 {
-	struct text *text = ARENA_NEW(b->a, struct text);
+	return str_contains(s, STR("\n")) || str_contains(s, STR(": ")) ||
+	       str_starts(str_trim(s), STR("{"));
+}
 
-	*text = (struct text){entry->at.in ? entry->at.in->name : STR(""), entry->text};
-	TRY_WRAP(load_manifest(b, text, ret), "read the inline config at line %u", entry->at.line);
+static struct err *load_inline(struct build *b, const struct kustomization *k,
+			       const struct kust_entry *entry, struct resmap *ret)
+{
+	struct meta_maker here = meta_builtin(b, k, "");
+	size_t slash = str_rchr(here.file, '/');
+
+	TRY_WRAP(load_manifest(b, kust_inline(b->a, entry->from), ret),
+		 "read the config at line %u", entry->at.line);
+	meta_loaded(b, ret,
+		    slash == SIZE_MAX ? here.file : str_sub(here.file, slash + 1, SIZE_MAX));
 	return NULL;
 }
 
@@ -422,17 +532,20 @@ static struct err *load_inline(struct build *b, const struct kust_entry *entry, 
 struct err *load_configs(struct build *b, const struct kustomization *k,
 			 const struct kust_entries *entries, struct resmap *ret)
 {
-	size_t depth = b->stack.n;
+	struct kust_entries named = {0};
+	struct id_set ids = {0};
 
-	for (size_t i = 0; i < entries->n; i++)
-		if (str_contains(entries->p[i].text, STR("\n")))
-			TRY(load_inline(b, &entries->p[i], ret));
 	for (size_t i = 0; i < entries->n; i++) {
-		if (!str_contains(entries->p[i].text, STR("\n")))
-			TRY(load_resource(b, k, &entries->p[i], ret));
-		b->stack.n = depth;
+		struct resmap more = {.build = b};
+
+		if (!is_inline(entries->p[i].text)) {
+			*ARENA_PUSH(b->a, &named) = entries->p[i];
+			continue;
+		}
+		TRY(load_inline(b, k, &entries->p[i], &more));
+		TRY(append(b->a, &ids, ret, &more));
 	}
-	return NULL;
+	return load_resources(b, k, &named, &ids, ret);
 }
 
 /* ------------------------------------------------------------------ plain folders */
@@ -486,11 +599,11 @@ static struct err *load_plain(struct plain *p, str folder, unsigned depth)
 		    ignores_has(b->a, &p->ignores, path, entries[i].kind == TREE_FOLDER))
 			continue;
 		if (entries[i].kind == TREE_FILE && named_like_file(path) && is_wanted(p, path)) {
-			*ARENA_PUSH(b->a, p->ret) = (struct kust_entry){path, LOC_NONE};
+			*ARENA_PUSH(b->a, p->ret) = (struct kust_entry){.text = path};
 		} else if (entries[i].kind == TREE_FOLDER && !b->opts->plain.flat) {
 			TRY(find_kustomization(b, path, LOC_NONE, &text));
 			if (text && is_wanted(p, text->name))
-				*ARENA_PUSH(b->a, p->ret) = (struct kust_entry){path, LOC_NONE};
+				*ARENA_PUSH(b->a, p->ret) = (struct kust_entry){.text = path};
 			else if (!text)
 				TRY(load_plain(p, path, depth + 1));
 		}
@@ -531,6 +644,13 @@ static struct err *build_folder(struct build *b, str folder, struct kustomizatio
 	if (text) {
 		TRY(kust_parse(b, text, folder, ret));
 		TRY(enter(b, folder, LOC_NONE));
+		TRY(set_schema(b, *ret));
+		b->metadata = (*ret)->metadata & (META_ORIGIN | META_TRANSFORMERS);
+	} else if (b->opts->plain.never) {
+		return err_new(ERR_NOT_FOUND,
+			       "folder '" STR_FMT "' has no kustomization.yaml, kustomization.yml "
+			       "or Kustomization",
+			       STR_ARG(folder.n ? folder : STR(".")));
 	} else {
 		TRY(plain_build(b, folder, ret));
 	}
@@ -549,13 +669,16 @@ struct err *render_build(struct arena *a, struct tree *t, str path, const struct
 	str folder;
 
 	*ret = (struct render_result){0};
+	b.specs = specs_default(a);
 	TRY(tree_join(t, a, STR(""), path, &folder));
 	if (b.opts->overlay)
 		TRY(kust_overlay(&b, b.opts->overlay, folder, &above));
 	TRY(build_folder(&b, folder, &k, &rm));
+	b.metadata = 0;
 	if (above)
 		TRY(accumulate(&b, above, &rm));
 	TRY(final_hashes(a, &rm));
 	TRY(xform_name_references(a, &rm));
+	TRY(vars_resolve(&b, &rm));
 	return final_objects(&b, k, &rm);
 }

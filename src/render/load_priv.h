@@ -10,6 +10,13 @@ struct build {
 	struct render_result *ret;
 	struct kust_entries stack; /* folders being loaded, outermost first */
 	size_t loads;
+	const struct specs *specs;        /* the default ones */
+	const struct merge_types *schema; /* of `openapi`; NULL: the built-in one */
+	bool schema_set;                  /* by a kustomization: those below it do not matter */
+	bool unknown_kinds; /* a kind was loaded that kustomize's schema does not have */
+	bool odd_floats;    /* there may be infinities in manifests */
+	unsigned metadata;                /* buildMetadata of the root; 0: nothing to note */
+	str origin;                       /* the way from the root to the folder being loaded */
 };
 
 /* The names that a kustomization file may have. */
@@ -28,32 +35,60 @@ MUST_CHECK struct err *load_file(struct build *b, str folder, str path, loc at, 
 /* Gives an error without a place this one; takes e. */
 MUST_CHECK struct err *err_placed(struct err *e, loc at);
 
-/* A config of a built-in transformer, listed by k: what it asks for as a kustomization of its own;
- * labels and annotations are both in `labels`, to be written to `fields` only. */
-enum plugin {
-	PLUGIN_PATCH,
-	PLUGIN_PATCH_JSON,
-	PLUGIN_PATCH_STRATEGIC,
-	PLUGIN_REPLACEMENT,
-	PLUGIN_LABEL,
-	PLUGIN_ANNOTATIONS,
-	PLUGIN_PREFIX,
-	PLUGIN_SUFFIX,
-};
-MUST_CHECK struct err *kust_plugin(struct build *b, const struct kustomization *k,
-				   const struct node *config, enum plugin *what,
-				   struct kustomization **ret);
 /* The objects of entries that are inline YAML, files or folders. */
 MUST_CHECK struct err *load_configs(struct build *b, const struct kustomization *k,
 				    const struct kust_entries *entries, struct resmap *ret);
-/* The transformers that k lists, in order. */
+/* The built-in transformers that the fields of k ask for, then those that it lists, in order. */
 MUST_CHECK struct err *transform(struct build *b, const struct kustomization *k, struct resmap *rm);
+/* `validators`: transformers that may change nothing. */
+MUST_CHECK struct err *validate(struct build *b, const struct kustomization *k, struct resmap *rm);
+/* `generators` that k lists. */
+MUST_CHECK struct err *generate_configs(struct build *b, const struct kustomization *k,
+					struct resmap *rm);
+/* The configuration of k merged into *ret, what came up from below: configurations, crds. */
+MUST_CHECK struct err *kust_specs(struct build *b, struct kustomization *k,
+				  const struct specs **ret);
+/* An inline text whose lines have the numbers they have in the file. */
+const struct text *kust_inline(struct arena *a, const struct node *v);
 /* Drops what a transformer deleted or emptied; what it left must still be an object. */
 MUST_CHECK struct err *drop_deleted(struct resmap *rm);
 
 /* The objects of all generators of k, merged into rm. */
 MUST_CHECK struct err *generate(struct build *b, const struct kustomization *k, struct resmap *rm);
+/* Those of some entries; m says who made them. */
+struct meta_maker;
+MUST_CHECK struct err *generate_each(struct build *b, const struct kustomization *k,
+				     const struct gen_spec *specs, size_t n,
+				     const struct meta_maker *m, struct resmap *rm);
+/* A new object into rm: appended, or merged into one of any of its names as its behavior says. */
+MUST_CHECK struct err *absorb(struct build *b, struct resmap *rm, struct res *new,
+			      const char *what);
 
+/* `vars` of k, noted with the objects they speak of; and at the top, written wherever they are
+ * spoken of. */
+MUST_CHECK struct err *vars_declare(struct build *b, const struct kustomization *k,
+				    struct resmap *rm);
+MUST_CHECK struct err *vars_merge(struct arena *a, struct resmap *rm, const struct resmap *more);
+MUST_CHECK struct err *vars_resolve(struct build *b, struct resmap *rm);
+
+/* buildMetadata. All of these do nothing when b->metadata is 0. */
+struct meta_maker {
+	str file, api_version, kind, name, ns;
+};
+bool meta_is_key(str key, unsigned metadata); /* an annotation of these that nobody asked for */
+str meta_join(struct arena *a, str folder, str path);
+void meta_loaded(struct build *b, struct resmap *rm, str path);
+struct meta_maker meta_builtin(struct build *b, const struct kustomization *k, const char *kind);
+struct meta_maker meta_config(struct build *b, const struct res *config);
+const struct node *meta_origin(const struct res *r); /* the annotation, or NULL */
+void meta_set_origin(struct arena *a, struct res *r, str text);
+void meta_generated(struct build *b, struct res *r, const struct meta_maker *m);
+/* A transformer ran over all of rm, so many times. */
+void meta_transformed(struct build *b, struct resmap *rm, const struct meta_maker *m, size_t times);
+
+/* The default legacy order: the rank of a kind, and the text that decides within one. */
+int final_rank(str kind);
+str final_gvk_text(struct arena *a, str group, str version, str kind);
 /* Hash suffixes of all objects that want one. */
 MUST_CHECK struct err *final_hashes(struct arena *a, struct resmap *rm);
 /* Drops local-config objects, orders, strips bookkeeping. */

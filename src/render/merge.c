@@ -6,6 +6,7 @@
 
 /* What is known of the value at hand. */
 struct cursor {
+	const struct merge_types *all; /* NULL: the built-in ones */
 	const struct merge_type *type; /* NULL: nothing */
 	const char *keys;              /* not NULL: a list merged by these */
 };
@@ -97,19 +98,20 @@ static const struct node *merge_scalar(struct arena *a, const struct node *dest,
 
 /* ------------------------------------------------------------------ maps */
 
-static struct cursor field_of(const struct merge_type *t, str name)
+static struct cursor field_of(struct cursor c, str name)
 {
+	const struct merge_type *t = c.type;
+
 	if (t)
 		for (const struct merge_field *f = t->fields; f->name; f++)
 			if (str_eq(str_from(f->name), name))
-				return (struct cursor){f->type, f->keys};
-	return (struct cursor){NULL, NULL};
+				return (struct cursor){c.all, f->type, f->keys};
+	return (struct cursor){c.all, t ? t->any : NULL, NULL};
 }
 
 /* Every field of either side, merged. */
 static struct err *merge_fields(struct arena *a, const struct node *dest, const struct node *patch,
-				const struct merge_type *type, unsigned depth,
-				const struct node **ret)
+				struct cursor c, unsigned depth, const struct node **ret)
 {
 	struct node_pairs out = {0};
 	bool changed = false;
@@ -118,7 +120,7 @@ static struct err *merge_fields(struct arena *a, const struct node *dest, const 
 		const struct node_pair *p = &dest->pairs[i];
 		const struct node *v;
 
-		TRY(merge(a, p->value, node_get(patch, p->key), field_of(type, p->key), depth + 1,
+		TRY(merge(a, p->value, node_get(patch, p->key), field_of(c, p->key), depth + 1,
 			  &v));
 		changed |= v != p->value;
 		if (v) {
@@ -133,7 +135,7 @@ static struct err *merge_fields(struct arena *a, const struct node *dest, const 
 
 		if (node_get(dest, p->key))
 			continue;
-		TRY(merge(a, NULL, p->value, field_of(type, p->key), depth + 1, &v));
+		TRY(merge(a, NULL, p->value, field_of(c, p->key), depth + 1, &v));
 		if (v) {
 			changed = true;
 			node_pairs_add(a, &out, p->key, node_with_by(a, v, p->value));
@@ -156,7 +158,7 @@ static struct err *merge_fields(struct arena *a, const struct node *dest, const 
 }
 
 static struct err *merge_map(struct arena *a, const struct node *dest, const struct node *patch,
-			     const struct merge_type *type, unsigned depth, const struct node **ret)
+			     struct cursor c, unsigned depth, const struct node **ret)
 {
 	bool same = dest == patch;
 	enum directive how = MERGE_NORMAL;
@@ -173,7 +175,7 @@ static struct err *merge_map(struct arena *a, const struct node *dest, const str
 		TRY(map_directive(a, &patch, &how));
 		if (how == MERGE_DELETE)
 			return NULL;
-		return merge_fields(a, patch, patch, type, depth, ret);
+		return merge_fields(a, patch, patch, c, depth, ret);
 	}
 	if (patch) {
 		if (patch->kind == NODE_NULL)
@@ -184,12 +186,12 @@ static struct err *merge_map(struct arena *a, const struct node *dest, const str
 		if (how == MERGE_REPLACE || same)
 			dest = patch;
 	}
-	return merge_fields(a, dest, patch, type, depth, ret);
+	return merge_fields(a, dest, patch, c, depth, ret);
 }
 
 /* ------------------------------------------------------------------ lists */
 
-#define MAX_KEYS 4
+#define MAX_KEYS MERGE_MAX_KEYS
 struct tuple {
 	str v[MAX_KEYS];
 };
@@ -440,7 +442,7 @@ static const struct node *with_keys(struct list *l, const struct node *e, const 
 	return e;
 }
 
-static struct err *merge_tuple(struct list *l, const struct tuple *t, const struct merge_type *type,
+static struct err *merge_tuple(struct list *l, const struct tuple *t, struct cursor c,
 			       unsigned depth)
 {
 	size_t d = lookup(l, l->dest.p, l->dest.n, l->in_dest, t), p = SIZE_MAX;
@@ -454,7 +456,7 @@ static struct err *merge_tuple(struct list *l, const struct tuple *t, const stru
 		p = lookup(l, l->patch->items, l->patch->n, l->in_patch, t);
 		new = p == SIZE_MAX ? NULL : l->patch->items[p];
 	}
-	TRY(merge(l->a, old, new, (struct cursor){type, NULL}, depth + 1, &v));
+	TRY(merge(l->a, old, new, (struct cursor){c.all, c.type, NULL}, depth + 1, &v));
 	if (missing(v) || (v->kind == NODE_MAP && v->n == 0)) {
 		if (d != SIZE_MAX)
 			drop(l, &l->dest, valid.v, n_valid);
@@ -566,7 +568,7 @@ static struct err *merge_elements(struct arena *a, const struct node *dest,
 	}
 	find_valid(&l);
 	for (size_t i = 0; i < l.tuples.n; i++)
-		TRY(merge_tuple(&l, &l.tuples.p[i], c.type, depth));
+		TRY(merge_tuple(&l, &l.tuples.p[i], c, depth));
 	append_rest(&l);
 	for (size_t i = 0; i < l.out.n; i++)
 		if (l.out.p[i])
@@ -610,11 +612,11 @@ static struct err *merge_list(struct arena *a, const struct node *dest, const st
 
 /* ------------------------------------------------------------------ the walk */
 
-static const struct merge_type *type_by_meta(const struct node *n)
+static const struct merge_type *type_by_meta(const struct merge_types *all, const struct node *n)
 {
 	str api_version = node_get_text(n, STR("apiVersion")), kind = node_get_text(n, STR("kind"));
 
-	return api_version.n > 0 && kind.n > 0 ? merge_type_of(api_version, kind) : NULL;
+	return api_version.n > 0 && kind.n > 0 ? merge_type_of(all, api_version, kind) : NULL;
 }
 
 static struct err *wrong_kind(const struct node *at, const struct node *first)
@@ -634,18 +636,18 @@ static struct err *merge(struct arena *a, const struct node *dest, const struct 
 		return err_at(ERR_LIMIT, first ? first->at : LOC_NONE, "values nest deeper than %d",
 			      NODE_MAX_DEPTH);
 	if (missing(first))
-		return merge_map(a, dest, patch, NULL, depth, ret);
+		return merge_map(a, dest, patch, (struct cursor){c.all, NULL, NULL}, depth, ret);
 	if (!missing(dest) && !missing(patch) &&
 	    (is_scalar(dest) ? !is_scalar(patch) : dest->kind != patch->kind))
 		return wrong_kind(patch, first);
 	if (!c.type && !c.keys && first->kind == NODE_MAP) {
-		c.type = type_by_meta(dest);
+		c.type = type_by_meta(c.all, dest);
 		if (!c.type)
-			c.type = type_by_meta(patch);
+			c.type = type_by_meta(c.all, patch);
 	}
 	switch ((enum node_kind)first->kind) {
 	case NODE_MAP:
-		return merge_map(a, dest, patch, c.type, depth, ret);
+		return merge_map(a, dest, patch, c, depth, ret);
 	case NODE_LIST:
 		return merge_list(a, dest, patch, c, depth, ret);
 	case NODE_NULL:
@@ -659,8 +661,8 @@ static struct err *merge(struct arena *a, const struct node *dest, const struct 
 	return NULL;
 }
 
-struct err *merge_strategic(struct arena *a, const struct node *dest, const struct node *patch,
-			    const struct node **ret)
+struct err *merge_strategic(struct arena *a, const struct merge_types *all, const struct node *dest,
+			    const struct node *patch, const struct node **ret)
 {
 	enum directive how = MERGE_NORMAL;
 
@@ -670,5 +672,5 @@ struct err *merge_strategic(struct arena *a, const struct node *dest, const stru
 	*ret = how == MERGE_REPLACE ? dest : NULL;
 	if (how != MERGE_NORMAL)
 		return NULL;
-	return merge(a, dest, patch, (struct cursor){NULL, NULL}, 0, ret);
+	return merge(a, dest, patch, (struct cursor){all, NULL, NULL}, 0, ret);
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include "leeboard/node.h"
 
+#define MERGE_MAX_KEYS 4       /* of one list */
 #define MERGE_MAX_TUPLES 2000u /* elements of a list with several keys: they are compared pairwise */
 
 struct merge_type;
@@ -17,10 +18,19 @@ struct merge_field {
 };
 struct merge_type {
 	const struct merge_field *fields; /* ends with a NULL name */
+	const struct merge_type *any;     /* of fields with other names: a map's values; or NULL */
 };
-/* NULL: nothing is known of the kind. */
-const struct merge_type *merge_type_of(str api_version, str kind);
+/* The types of an OpenAPI document: definitions with x-kubernetes-group-version-kind. */
+struct merge_types; /* `and_builtin`: beside the built-in ones, which go first */
+MUST_CHECK struct err *merge_types_read(struct arena *a, const struct node *openapi, bool and_builtin,
+					const struct merge_types **ret);
+/* A built-in type by the name of its definition; NULL: none. */
+const struct merge_type *merge_type_named(str name);
+const struct merge_type *merge_types_get(const struct merge_types *all, str api_version, str kind);
+/* Of all, or of the built-in ones when that is NULL. NULL: nothing is known of the kind. */
+const struct merge_type *merge_type_of(const struct merge_types *all, str api_version, str kind);
 /* dest with patch merged in; *ret is NULL when the patch deletes the object. The trees share parts
  * with both sources. */
-MUST_CHECK struct err *merge_strategic(struct arena *a, const struct node *dest,
-				       const struct node *patch, const struct node **ret);
+MUST_CHECK struct err *merge_strategic(struct arena *a, const struct merge_types *all,
+				       const struct node *dest, const struct node *patch,
+				       const struct node **ret);

@@ -3,7 +3,7 @@
 
 #define TYPE(name, ...)                                                                            \
 	static const struct merge_field name##_fields[] = {__VA_ARGS__, {NULL, NULL, NULL}};       \
-	static const struct merge_type name = {name##_fields}
+	static const struct merge_type name = {name##_fields, NULL}
 #define MAP_OF(field, type)                                                                        \
 	{                                                                                          \
 		field, NULL, &(type)                                                               \
@@ -120,11 +120,56 @@ static bool has_word(const char *words, str word)
 	return false;
 }
 
-const struct merge_type *merge_type_of(str api_version, str kind)
+const struct merge_type *merge_type_of(const struct merge_types *all, str api_version, str kind)
 {
+	if (all)
+		return merge_types_get(all, api_version, kind);
 	for (size_t i = 0; i < ARRAY_LEN(builtin); i++)
 		if (has_word(builtin[i].kinds, kind) &&
 		    has_word(builtin[i].api_versions, api_version))
 			return builtin[i].type;
+	return NULL;
+}
+
+/* Those that types of the user's refer to. */
+static const struct {
+	const char *names; /* words, behind "io.k8s." */
+	const struct merge_type *type;
+} named[] = {
+	{"apimachinery.pkg.apis.meta.v1.ObjectMeta", &object_meta},
+	{"api.core.v1.PodTemplateSpec", &pod_template_spec},
+	{"api.core.v1.PodSpec", &pod_spec},
+	{"api.core.v1.PodStatus", &pod_status},
+	{"api.core.v1.Container", &container},
+	{"api.core.v1.EphemeralContainer", &ephemeral_container},
+	{"api.core.v1.EphemeralVolumeSource", &ephemeral_volume},
+	{"api.core.v1.PersistentVolumeClaimTemplate api.core.v1.ConfigMap api.core.v1.Secret",
+	 &only_meta},
+	{"api.core.v1.PersistentVolumeClaim api.core.v1.Namespace", &meta_conditions},
+	{"api.core.v1.Volume", &volume},
+	{"api.core.v1.Service", &service},
+	{"api.core.v1.ServiceSpec", &service_spec},
+	{"api.core.v1.ServiceAccount", &service_account},
+	{"api.core.v1.Pod", &pod},
+	{"api.core.v1.PodTemplate", &pod_template},
+	{"api.core.v1.ReplicationController api.apps.v1.DaemonSet api.apps.v1.Deployment "
+	 "api.apps.v1.ReplicaSet api.apps.v1.StatefulSet api.batch.v1.Job",
+	 &workload},
+	{"api.core.v1.ReplicationControllerSpec api.apps.v1.DaemonSetSpec "
+	 "api.apps.v1.DeploymentSpec api.apps.v1.ReplicaSetSpec api.apps.v1.StatefulSetSpec "
+	 "api.batch.v1.JobSpec",
+	 &with_template},
+	{"api.batch.v1.CronJob api.batch.v1beta1.CronJob", &cron_job},
+	{"api.batch.v1.CronJobSpec api.batch.v1beta1.CronJobSpec", &cron_job_spec},
+	{"api.batch.v1.JobTemplateSpec api.batch.v1beta1.JobTemplateSpec", &job_template},
+};
+
+const struct merge_type *merge_type_named(str name)
+{
+	if (!str_starts(name, STR("io.k8s.")))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(named); i++)
+		if (has_word(named[i].names, str_sub(name, 7, SIZE_MAX)))
+			return named[i].type;
 	return NULL;
 }

@@ -47,7 +47,7 @@ struct err *kust_overlay(struct build *b, const struct node *fields, str folder,
 			 struct kustomization **ret)
 {
 	struct kustomization *k = ARENA_NEW(b->a, struct kustomization);
-	struct call c = {b, k};
+	struct call c = {.b = b, .k = k};
 
 	k->text = fields->at.in;
 	k->root = fields;

@@ -40,6 +40,16 @@ struct res_id res_id(const struct res *r);
 /* The original identity: of prev.p[0], else the current one. ns is effective then. group and
  * version are always the current ones (nothing changes them). */
 struct res_id res_org_id(const struct res *r);
+/* The i-th identity: previous ones first, then the current one. */
+struct res_id res_id_at(const struct res *r, size_t i);
+/* A text of no declared type, as a plain scalar: "1" is a number. */
+const struct node *res_plain(struct arena *a, str s);
+/* Paths of fields: cut at '.', but not at "\\." and not inside "[...]"; "[a.b]" is one map key,
+ * "[k=v]" an element by its field, a number one by its place. */
+void res_path_split(struct arena *a, str path, struct res_strs *ret);
+bool res_path_is_filter(str part);                   /* "[k=v]" */
+void res_path_filter(str part, str *key, str *value); /* its parts */
+const struct node *res_path_get(const struct node *n, const struct res_strs *path);
 #define RES_NS_CLUSTER STR("_non_namespaceable_")
 /* kustomize's table: true only for the types it knows as cluster-scoped. */
 bool res_kind_is_cluster(str group, str version, str kind);
@@ -55,23 +65,47 @@ bool res_has_id(const struct res *r, struct res_id id);
 /* "ConfigMap.v1.[noGrp]/name.ns" as kustomize prints ids. */
 str res_id_text(struct arena *a, struct res_id id);
 
+struct name_index;
 struct resmap {
 	struct res **p;
 	size_t n, cap;
+	const struct specs *specs;        /* in force here (specs.h); NULL: no kustomization yet */
+	const struct merge_types *schema; /* of `openapi`; NULL: the built-in one */
+	struct {
+		struct var *p;
+		size_t n, cap;
+	} vars; /* declared here and below */
+	struct name_index *names; /* NULL: to be made; forgotten when transformers run */
 	/* Warnings and the like of the build; private to load.c. */
 	struct build *build;
 };
-/* Objects by any of their names, previous or current. A snapshot: build it, use it, forget it. */
-struct name_index;
+/* Objects by any of their names, previous or current: whoever changes a name adds it. What it finds
+ * may have lost the name since. */
 struct name_index *name_index_new(struct arena *a, const struct resmap *rm);
+void name_index_add(struct arena *a, struct name_index *ix, str name, struct res *r);
 struct name_hits {
-	struct res **p; /* in the order of the resmap, each once */
+	struct res **p; /* in the order of the resmap */
 	size_t n, cap;
 };
+/* The same over rm->names, which is made when there is none; and an object that it is to know. */
+const struct name_hits *res_by_name(struct arena *a, struct resmap *rm, str name);
+void res_append(struct arena *a, struct resmap *rm, struct res *r);
 const struct name_hits *name_index_get(const struct name_index *ix, str name); /* never NULL */
 
 /* ------------------------------------------------------------------ the kustomization */
 
+/* One of `vars`. */
+struct var_spec {
+	str name;
+	struct res_id object; /* ns as written; empty: any */
+	str path;
+	const struct node *from;
+	loc at;
+};
+struct var {
+	const struct var_spec *spec;
+	struct res *object; /* NULL: not seen where it was declared */
+};
 /* gvk, name, namespace, labelSelector, annotationSelector; empty: anything. */
 struct selector {
 	str group, version, kind, name, ns, labels, annotations;
@@ -81,6 +115,8 @@ struct fieldspec {
 	str group, version, kind; /* empty: any */
 	str path;                 /* "spec/template/metadata/labels", "a[]/b" */
 	bool create;
+	struct res_strs parts; /* of the path; none: not split yet */
+	loc at;                /* of a configuration; none: a default */
 };
 struct fieldspecs {
 	struct fieldspec *p;
@@ -157,19 +193,23 @@ struct replacement {
 	loc at;
 };
 struct kust_entry {
-	str text; /* a path */
+	str text; /* a path, or inline YAML */
 	loc at;
+	const struct node *from; /* the string in the kustomization, or NULL */
 };
 struct kust_entries {
 	struct kust_entry *p;
 	size_t n, cap;
 };
+/* buildMetadata: which annotations and labels say how an object was made. */
+enum { META_ORIGIN = 1, META_TRANSFORMERS = 2, META_MANAGED_BY = 4 };
 struct kustomization {
 	const struct text *text; /* the file */
 	const struct node *root;
 	str folder; /* in the tree */
 	bool component;
-	struct kust_entries resources, components, transformers;
+	struct kust_entries resources, components, configurations, crds;
+	struct kust_entries generator_configs, transformers, validators;
 	str name_prefix, name_suffix, ns; /* empty: none */
 	const struct node *prefix_node, *suffix_node,
 		*ns_node;                                      /* their values, for `by`; or NULL */
@@ -198,28 +238,41 @@ struct kustomization {
 		struct replacement *p;
 		size_t n, cap;
 	} replacements;
-	const struct node *sort_options; /* or NULL */
+	struct {
+		struct var_spec *p;
+		size_t n, cap;
+	} vars;
+	const struct node *sort_options;                /* or NULL */
+	const struct node *openapi_path, *openapi_version; /* strings, or NULL */
+	unsigned metadata;                              /* buildMetadata: bits of META_* */
 };
 
 /* ------------------------------------------------------------------ transformers */
 
-/* In this order, whatever the order in the file; each returns at once when k has nothing for it. */
+/* In this order, whatever the order in the file: name, kustomize's name for it, how often k asks for
+ * it. */
 #define XFORMS(X)                                                                                  \
-	X(patches_strategic)                                                                       \
-	X(patches)                                                                                 \
-	X(namespace)                                                                               \
-	X(prefix)                                                                                  \
-	X(suffix)                                                                                  \
-	X(labels) /* labels in order, then commonLabels */                                         \
-	X(annotations)                                                                             \
-	X(patches_json)                                                                            \
-	X(replicas)                                                                                \
-	X(images)                                                                                  \
-	X(replacements)
-#define X(name)                                                                                    \
+	X(patches_strategic, "PatchStrategicMergeTransformer", k->patches_strategic.n > 0)         \
+	X(patches, "PatchTransformer", k->patches.n)                                               \
+	X(namespace, "NamespaceTransformer", k->ns.n > 0)                                          \
+	X(prefix, "PrefixTransformer", k->name_prefix.n > 0)                                       \
+	X(suffix, "SuffixTransformer", k->name_suffix.n > 0)                                       \
+	X(labels, "LabelTransformer", /* labels in order, then commonLabels */                     \
+	  k->labels.n || has_pairs(k->common_labels) ? k->labels.n + 1 : 0)                        \
+	X(annotations, "AnnotationsTransformer",                                                   \
+	  has_pairs(k->common_annotations) || has_pairs(k->meta_annotations))                      \
+	X(patches_json, "PatchJson6902Transformer", k->patches_json.n)                             \
+	X(replicas, "ReplicaCountTransformer", k->replicas.n)                                      \
+	X(images, "ImageTagTransformer", k->images.n)                                              \
+	X(replacements, "ReplacementTransformer", k->replacements.n > 0)
+#define X(name, plugin, times)                                                                     \
 	MUST_CHECK struct err *xform_##name(struct arena *a, const struct kustomization *k,        \
 					    struct resmap *rm);
 XFORMS(X)
 #undef X
+static inline bool has_pairs(const struct node *map)
+{
+	return map && map->n > 0;
+}
 /* Once, at the top, after the hash suffixes. */
 MUST_CHECK struct err *xform_name_references(struct arena *a, struct resmap *rm);

@@ -40,6 +40,18 @@ struct res_id res_org_id(const struct res *r)
 	return id;
 }
 
+struct res_id res_id_at(const struct res *r, size_t i)
+{
+	struct res_id id = res_id(r);
+
+	if (i < r->prev.n) {
+		id.name = r->prev.p[i].name;
+		id.ns = r->prev.p[i].ns;
+		id.kind = r->prev.p[i].kind;
+	}
+	return id;
+}
+
 /* Cluster-scoped types of Kubernetes 1.21.2; everything else counts as namespaced. */
 static const struct {
 	const char *group, *version, *kind;
@@ -147,6 +159,29 @@ str res_id_text(struct arena *a, struct res_id id)
 			    STR_ARG(ns));
 }
 
+const struct node *res_plain(struct arena *a, str s)
+{
+	struct text *t = ARENA_NEW(a, struct text);
+	struct node_docs docs = {0};
+	struct err *e;
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		      c == '+' || c == '-' || c == '.' || c == '_'))
+			return node_new_str(a, s);
+	}
+	t->bytes = s;
+	e = s.n ? node_read_yaml(a, t, &docs) : NULL;
+	if (e || docs.n != 1 || docs.p[0]->kind == NODE_MAP || docs.p[0]->kind == NODE_LIST ||
+	    docs.p[0]->kind == NODE_NULL) {
+		err_free(e); /* what is no scalar is a text */
+		return node_new_str(a, s);
+	}
+	return node_new_scalar(a, docs.p[0]->kind, NODE_PLAIN, docs.p[0]->text);
+}
+
 /* ------------------------------------------------------------------ by any name */
 
 struct name_slot {
@@ -155,7 +190,7 @@ struct name_slot {
 };
 struct name_index {
 	struct name_slot *slots;
-	size_t cap;
+	size_t cap, n;
 	struct name_hits none;
 };
 
@@ -168,33 +203,47 @@ static struct name_slot *name_slot(const struct name_index *ix, str name)
 	return &ix->slots[at];
 }
 
-static void name_add(struct arena *a, struct name_index *ix, str name, struct res *r)
+static void grow(struct arena *a, struct name_index *ix, size_t names)
 {
-	struct name_slot *s = name_slot(ix, name);
+	struct name_index old = *ix;
 
+	for (ix->cap = ix->cap ? ix->cap : 16; ix->cap < names * 2;)
+		ix->cap *= 2;
+	ix->slots = ARENA_ARRAY(a, struct name_slot, ix->cap);
+	for (size_t i = 0; i < old.cap; i++)
+		if (old.slots[i].hits.n)
+			*name_slot(ix, old.slots[i].name) = old.slots[i];
+}
+
+void name_index_add(struct arena *a, struct name_index *ix, str name, struct res *r)
+{
+	struct name_slot *s;
+
+	if ((ix->n + 1) * 2 > ix->cap)
+		grow(a, ix, ix->n + 1);
+	s = name_slot(ix, name);
 	if (s->hits.n && s->hits.p[s->hits.n - 1] == r)
 		return; /* all names of one object are added in one go */
+	if (!s->hits.n)
+		ix->n++;
 	s->name = name;
 	*ARENA_PUSH(a, &s->hits) = r;
+}
+
+static void add_names(struct arena *a, struct name_index *ix, struct res *r)
+{
+	name_index_add(a, ix, res_id(r).name, r);
+	for (size_t k = 0; k < r->prev.n; k++)
+		name_index_add(a, ix, r->prev.p[k].name, r);
 }
 
 struct name_index *name_index_new(struct arena *a, const struct resmap *rm)
 {
 	struct name_index *ix = ARENA_NEW(a, struct name_index);
-	size_t names = 0;
 
+	grow(a, ix, rm->n + 1);
 	for (size_t i = 0; i < rm->n; i++)
-		names += 1 + rm->p[i]->prev.n;
-	for (ix->cap = 16; ix->cap < names * 2;)
-		ix->cap *= 2;
-	ix->slots = ARENA_ARRAY(a, struct name_slot, ix->cap);
-	for (size_t i = 0; i < rm->n; i++) {
-		struct res *r = rm->p[i];
-
-		name_add(a, ix, res_id(r).name, r);
-		for (size_t k = 0; k < r->prev.n; k++)
-			name_add(a, ix, r->prev.p[k].name, r);
-	}
+		add_names(a, ix, rm->p[i]);
 	return ix;
 }
 
@@ -203,4 +252,18 @@ const struct name_hits *name_index_get(const struct name_index *ix, str name)
 	const struct name_slot *s = name_slot(ix, name);
 
 	return s->hits.n ? &s->hits : &ix->none;
+}
+
+const struct name_hits *res_by_name(struct arena *a, struct resmap *rm, str name)
+{
+	if (!rm->names)
+		rm->names = name_index_new(a, rm);
+	return name_index_get(rm->names, name);
+}
+
+void res_append(struct arena *a, struct resmap *rm, struct res *r)
+{
+	*ARENA_PUSH(a, rm) = r;
+	if (rm->names)
+		add_names(a, rm->names, r);
 }

@@ -2,6 +2,7 @@
  * and over the field specs, and what still matches after the first pass is changed again: a
  * tagSuffix doubles, as it does in kustomize. */
 #include "select.h"
+#include "specs.h"
 #include "xform_priv.h"
 
 struct image {
@@ -161,10 +162,7 @@ struct err *xform_images_at(struct arena *a, const struct image_spec *s,
 
 struct err *xform_images(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	struct fieldspecs specs = {0};
-
-	fieldspec_add_table(a, &fieldspec_images, &specs);
 	for (size_t i = 0; i < k->images.n; i++)
-		TRY(xform_images_at(a, &k->images.p[i], &specs, rm));
+		TRY(xform_images_at(a, &k->images.p[i], &rm->specs->of[SPECS_IMAGES], rm));
 	return NULL;
 }

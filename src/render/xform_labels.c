@@ -1,4 +1,6 @@
 /* labels in order, then commonLabels: written wherever the field specs say. */
+#include "load_priv.h"
+#include "specs.h"
 #include "xform_priv.h"
 
 /* Sets each pair in the map. */
@@ -44,30 +46,34 @@ struct err *xform_set_at(struct arena *a, const struct fieldspecs *specs, const 
 	return NULL;
 }
 
-struct err *xform_labels(struct arena *a, const struct kustomization *k, struct resmap *rm)
+/* The entry's own places, and those that its switches stand for. */
+static struct err *places_of(struct arena *a, const struct label_spec *l, const struct specs *in,
+			     struct fieldspecs *ret)
 {
 	static const struct fieldspec meta = {.path = {"metadata/labels", 15}, .create = true};
 
+	TRY(specs_add_all(a, ret, &l->fields));
+	if (l->own_fields)
+		return NULL;
+	TRY(specs_add_all(a, ret, &in->of[SPECS_LABELS]));
+	if (l->selectors)
+		return specs_add_all(a, ret, &in->of[SPECS_COMMON_LABELS]);
+	if (l->templates)
+		TRY(specs_add_all(a, ret, &in->of[SPECS_TEMPLATE_LABELS]));
+	return specs_add(a, ret, &meta);
+}
+
+struct err *xform_labels(struct arena *a, const struct kustomization *k, struct resmap *rm)
+{
 	for (size_t i = 0; i < k->labels.n; i++) {
 		const struct label_spec *l = &k->labels.p[i];
 		struct fieldspecs specs = {0};
 
-		for (size_t f = 0; f < l->fields.n; f++)
-			*ARENA_PUSH(a, &specs) = l->fields.p[f];
-		if (l->selectors)
-			fieldspec_add_table(a, &fieldspec_labels, &specs);
-		else if (l->templates)
-			fieldspec_add_table(a, &fieldspec_template_labels, &specs);
-		if (!l->own_fields)
-			*ARENA_PUSH(a, &specs) = meta;
-		if (l->pairs && l->pairs->n > 0)
+		TRY(err_placed(places_of(a, l, rm->specs, &specs), l->at));
+		if (has_pairs(l->pairs))
 			TRY(xform_set_at(a, &specs, l->pairs, rm));
 	}
-	if (k->common_labels && k->common_labels->n > 0) {
-		struct fieldspecs specs = {0};
-
-		fieldspec_add_table(a, &fieldspec_labels, &specs);
-		TRY(xform_set_at(a, &specs, k->common_labels, rm));
-	}
-	return NULL;
+	if (!has_pairs(k->common_labels))
+		return NULL;
+	return xform_set_at(a, &rm->specs->of[SPECS_COMMON_LABELS], k->common_labels, rm);
 }

@@ -1,7 +1,7 @@
 /* Name references: fields that hold another object's name follow it. Runs once, at the top, when
  * all names are final, by the history that every object keeps. The candidates for a name come from
  * a hash index, so the cost is that of the fields, not of fields times objects. */
-#include "fieldspec.h"
+#include "specs.h"
 
 struct ref {
 	struct arena *a;
@@ -252,11 +252,8 @@ static struct err *set_target(struct ref *f, const struct fieldspecs *specs)
 
 struct err *xform_name_references(struct arena *a, struct resmap *rm)
 {
-	struct fieldspecs *specs = ARENA_ARRAY(a, struct fieldspecs, fieldspec_namerefs_n);
 	struct ref f = {.a = a, .ix = name_index_new(a, rm)};
 
-	for (size_t t = 0; t < fieldspec_namerefs_n; t++)
-		fieldspec_add_table(a, &fieldspec_namerefs[t].referrers, &specs[t]);
 	for (size_t i = 0; i < rm->n; i++) {
 		f.from = rm->p[i];
 		if (!f.from->root)
@@ -264,9 +261,9 @@ struct err *xform_name_references(struct arena *a, struct resmap *rm)
 		f.id = res_id(f.from);
 		f.ns = res_effective_ns(f.id);
 		f.cluster = res_is_cluster(f.from);
-		for (size_t t = 0; t < fieldspec_namerefs_n; t++) {
-			f.target = &fieldspec_namerefs[t].target;
-			TRY(set_target(&f, &specs[t]));
+		for (size_t t = 0; t < rm->specs->names.n; t++) {
+			f.target = &rm->specs->names.p[t].target;
+			TRY(set_target(&f, &rm->specs->names.p[t].referrers));
 		}
 	}
 	return NULL;

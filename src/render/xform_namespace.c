@@ -1,4 +1,5 @@
 /* namespace: moves every namespaced object, and what speaks of the namespace by field specs. */
+#include "specs.h"
 #include "xform_priv.h"
 
 static const struct node *ns_node(const struct xform_ns *s, struct arena *a)
@@ -11,6 +12,10 @@ static struct err *set_ns(void *arg, struct arena *a, const struct node *old,
 {
 	const struct xform_ns *s = arg;
 
+	if (old && (old->kind == NODE_MAP || old->kind == NODE_LIST))
+		return err_at(ERR_RENDER, old->at,
+			      "namespace field specs must lead to scalars, not to %s",
+			      node_kind_name(old->kind));
 	*ret = old && (str_eq(node_text(old), s->ns) || (s->unset_only && node_text(old).n > 0))
 		       ? old
 		       : ns_node(s, a);
@@ -28,7 +33,7 @@ static struct err *set_specs(struct arena *a, struct xform_ns *s, struct res *r)
 		/* Subjects go by the mode. Another group's kind of that name is no Namespace. */
 		if (!fieldspec_selects(f, id) || str_eq(f->path, STR("metadata/namespace")) ||
 		    (str_ends(f->kind, STR("RoleBinding")) &&
-		     str_starts(f->path, STR("subjects"))) ||
+		     str_eq(f->path, STR("subjects/namespace"))) ||
 		    (str_eq(f->kind, STR("Namespace")) &&
 		     !(id.group.n == 0 && str_eq(id.version, STR("v1")))))
 			continue;
@@ -73,7 +78,6 @@ static struct err *set_one(struct arena *a, struct xform_ns *s, struct res *r)
 {
 	struct res_id id = res_id(r);
 
-	res_push_prev(a, r);
 	if (!res_is_cluster(r) && !str_eq(id.ns, s->ns) && !(s->unset_only && id.ns.n > 0)) {
 		const struct node *meta = node_get(r->root, STR("metadata"));
 
@@ -110,23 +114,32 @@ static struct err *check_ids(struct arena *a, loc at, const struct resmap *rm)
 	return NULL;
 }
 
+struct err *xform_namespace_set(struct arena *a, struct xform_ns *how, struct resmap *rm)
+{
+	for (size_t i = 0; i < rm->n; i++)
+		if (rm->p[i]->root)
+			TRY(set_one(a, how, rm->p[i]));
+	return NULL;
+}
+
 struct err *xform_namespace_at(struct arena *a, struct xform_ns *how, struct resmap *rm)
 {
 	for (size_t i = 0; how->ns.n > 0 && i < rm->n; i++)
-		if (rm->p[i]->root)
+		if (rm->p[i]->root) {
+			res_push_prev(a, rm->p[i]);
 			TRY(set_one(a, how, rm->p[i]));
+		}
 	return how->ns.n > 0 ? check_ids(a, how->at, rm) : NULL;
 }
 
 struct err *xform_namespace(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	struct fieldspecs specs = {0};
-	struct xform_ns how = {.ns = k->ns, .by = k->ns_node, .specs = &specs};
+	struct xform_ns how = {
+		.ns = k->ns, .by = k->ns_node, .specs = &rm->specs->of[SPECS_NAMESPACE]};
 
 	if (k->ns.n == 0)
 		return NULL;
 	if (k->ns_node)
 		how.at = k->ns_node->at;
-	fieldspec_add_table(a, &fieldspec_namespaces, &specs);
 	return xform_namespace_at(a, &how, rm);
 }

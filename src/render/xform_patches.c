@@ -55,7 +55,8 @@ static struct err *parse(struct arena *a, const struct text *text, bool json, st
 	if (trimmed.p[0] == '[')
 		return parse_json(a, text, ret);
 	TRY(node_read_yaml(a, text, &docs));
-	if (docs.n == 1 && docs.p[0]->kind == NODE_LIST) {
+	/* Of several documents a JSON patch is the first. */
+	if (docs.n && docs.p[0]->kind == NODE_LIST) {
 		ret->ops = docs.p[0];
 		return NULL;
 	}
@@ -86,6 +87,15 @@ static const struct node *set_meta(struct arena *a, const struct node *root, str
 	return node_set(a, root, STR("metadata"), meta);
 }
 
+/* The index knows the new name, if there is one and there is an index. */
+static void note_name(struct patching *p, struct res *r, const struct node *was)
+{
+	str now = res_id(r).name;
+
+	if (p->ix && !(was && str_eq(was->text, now)))
+		name_index_add(p->a, p->ix, now, r);
+}
+
 /* Whatever the patch says, the object keeps its identity, unless the options allow otherwise. */
 static struct err *merge_one(struct patching *p, const struct patch_spec *s,
 			     const struct node *patch, struct res *r)
@@ -96,13 +106,11 @@ static struct err *merge_one(struct patching *p, const struct patch_spec *s,
 	const struct node *api_version = node_get(r->root, STR("apiVersion"));
 	const struct node *root;
 
-	if (s->allow_name_change || s->allow_kind_change) {
+	if (s->allow_name_change || s->allow_kind_change)
 		res_push_prev(p->a, r);
-		p->ix = NULL;
-	}
 	if (api_version)
 		patch = node_set(p->a, patch, STR("apiVersion"), api_version);
-	TRY_WRAP(merge_strategic(p->a, r->root, patch, &root), "patch " STR_FMT,
+	TRY_WRAP(merge_strategic(p->a, p->rm->schema, r->root, patch, &root), "patch " STR_FMT,
 		 STR_ARG(res_id_text(p->a, res_id(r))));
 	if (!root || root->n == 0) {
 		r->root = NULL;
@@ -113,6 +121,7 @@ static struct err *merge_one(struct patching *p, const struct patch_spec *s,
 	if (!s->allow_name_change)
 		root = set_meta(p->a, root, STR("name"), name);
 	r->root = set_meta(p->a, root, STR("namespace"), ns);
+	note_name(p, r, name);
 	return NULL;
 }
 
@@ -174,13 +183,15 @@ static struct err *json_one(struct patching *p, const struct node *ops, struct r
 {
 	const struct node *root;
 
-	if (p->keep_history) {
+	const struct node *name = node_at(r->root, "metadata", "name", NULL);
+
+	if (p->keep_history)
 		res_push_prev(p->a, r);
-		p->ix = NULL;
-	}
 	TRY_WRAP(node_patch_json(p->a, r->root, ops, &root), "patch " STR_FMT,
 		 STR_ARG(res_id_text(p->a, res_id(r))));
-	return round_numbers(p->a, root, 0, &r->root);
+	TRY(round_numbers(p->a, root, 0, &r->root));
+	note_name(p, r, name);
+	return NULL;
 }
 
 /* ------------------------------------------------------------------ entries */

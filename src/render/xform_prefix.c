@@ -1,4 +1,5 @@
 /* namePrefix and nameSuffix. References follow at the top, by the history that is kept here. */
+#include "specs.h"
 #include "xform_priv.h"
 
 static bool keeps_name(const struct res *r)
@@ -65,22 +66,14 @@ struct err *xform_rename_at(struct arena *a, const struct fieldspecs *specs, str
 	return NULL;
 }
 
-/* The default list is the name alone. */
-static struct err *rename_all(struct arena *a, str prefix, str suffix, const struct node *by,
-			      struct resmap *rm)
-{
-	struct fieldspec name = {.path = STR("metadata/name")};
-	struct fieldspecs specs = {&name, 1, 1};
-
-	return xform_rename_at(a, &specs, prefix, suffix, by, rm);
-}
-
 struct err *xform_prefix(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	return rename_all(a, k->name_prefix, STR(""), k->prefix_node, rm);
+	return xform_rename_at(a, &rm->specs->of[SPECS_PREFIX], k->name_prefix, STR(""),
+			       k->prefix_node, rm);
 }
 
 struct err *xform_suffix(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	return rename_all(a, STR(""), k->name_suffix, k->suffix_node, rm);
+	return xform_rename_at(a, &rm->specs->of[SPECS_SUFFIX], STR(""), k->name_suffix,
+			       k->suffix_node, rm);
 }

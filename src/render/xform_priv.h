@@ -27,8 +27,19 @@ struct xform_ns {
 };
 MUST_CHECK struct err *xform_namespace_at(struct arena *a, struct xform_ns *how,
 					  struct resmap *rm);
-/* Runs one plugin configuration; *known is false, and nothing was done, when it is none of those
- * that xform_plugins.c has: images, namespace, replicas, prefixes and suffixes with field specs,
- * hashes. */
-MUST_CHECK struct err *xform_plugin(struct arena *a, const struct node *root, struct resmap *rm,
-				    bool *known);
+/* The namespace alone: no history is kept, nothing is checked. */
+MUST_CHECK struct err *xform_namespace_set(struct arena *a, struct xform_ns *how,
+					   struct resmap *rm);
+/* Where a value goes. */
+struct value_target {
+	const struct selector *select; /* NULL: everything */
+	str path;                      /* "a/b" */
+	const struct node *position;   /* an integer or NULL: the part of a path that it becomes */
+	loc at;
+};
+struct value_targets {
+	struct value_target *p;
+	size_t n, cap;
+};
+MUST_CHECK struct err *xform_values(struct arena *a, const struct value_targets *targets, str value,
+				    const struct node *by, struct resmap *rm);

@@ -1,90 +1,12 @@
 /* xform_replacements.c: values of one object written into fields of others. */
 #include "select.h"
 
-/* ------------------------------------------------------------------ field paths */
-
-/* Cuts at '.', but not at "\." and not inside "[...]"; "[a.b]" without '=' is one map key. */
-static void split_path(struct arena *a, str path, struct res_strs *ret)
-{
-	CLEANUP(buf) struct buf part = BUF_INIT;
-	bool bracket = false;
-
-	if (path.n && path.p[0] == '.')
-		path = str_sub(path, 1, SIZE_MAX);
-	for (size_t i = 0; i <= path.n; i++) {
-		char c = i < path.n ? path.p[i] : '.';
-
-		if (c == '\\' && i + 1 < path.n && path.p[i + 1] == '.') {
-			buf_char(&part, '.');
-			i++;
-		} else if (i == path.n || (c == '.' && !bracket)) {
-			str s = buf_view(&part);
-
-			if (str_starts(s, STR("[")) && str_ends(s, STR("]")) &&
-			    str_chr(s, '=') == SIZE_MAX)
-				s = str_sub(s, 1, s.n - 2);
-			*ARENA_PUSH(a, ret) = arena_str(a, s);
-			buf_clear(&part);
-			bracket = false;
-		} else {
-			if (c == '[' && !part.n)
-				bracket = true;
-			if (c == ']')
-				bracket = false;
-			buf_char(&part, c);
-		}
-	}
-}
-
-static bool is_filter(str part)
-{
-	return part.n > 2 && part.p[0] == '[' && part.p[part.n - 1] == ']' &&
-	       str_chr(part, '=') != SIZE_MAX;
-}
-
-/* "[key=value]" */
-static void filter_parts(str part, str *key, str *value)
-{
-	size_t cut = str_chr(part, '=');
-
-	*key = str_sub(part, 1, cut - 1);
-	*value = str_sub(part, cut + 1, part.n - cut - 2);
-}
-
 static bool is_container(const struct node *n)
 {
 	return n->kind == NODE_MAP || n->kind == NODE_LIST;
 }
 
 /* ------------------------------------------------------------------ the source */
-
-static const struct node *look_up(const struct node *n, const struct res_strs *path)
-{
-	for (size_t i = 0; n && i < path->n; i++) {
-		str part = path->p[i];
-		uint64_t at;
-
-		if (n->kind == NODE_LIST && str_to_u64(part, &at)) {
-			n = at < n->n ? n->items[at] : NULL;
-		} else if (n->kind == NODE_LIST && is_filter(part)) {
-			const struct node *found = NULL;
-			str key, value;
-
-			filter_parts(part, &key, &value);
-			for (uint32_t k = 0; k < n->n && !found; k++) {
-				const struct node *item = n->items[k];
-				const struct node *v = key.n ? node_get(item, key) : item;
-
-				if (v && !is_container(v) && str_eq(v->text, value))
-					found = item;
-			}
-			n = found;
-		} else {
-			n = node_get(n, part);
-		}
-	}
-	return n;
-}
 
 static bool part_is(str want, str have)
 {
@@ -96,19 +18,6 @@ static bool source_is(const struct selector *s, struct res_id id)
 	return part_is(s->group, id.group) && part_is(s->version, id.version) &&
 	       part_is(s->kind, id.kind) && part_is(s->name, id.name) &&
 	       (!s->ns.n || str_eq(res_effective_ns(id), s->ns));
-}
-
-/* The i-th identity of an object: previous ones first, then the current one. */
-static struct res_id id_at(const struct res *r, size_t i)
-{
-	struct res_id id = res_id(r);
-
-	if (i < r->prev.n) {
-		id.name = r->prev.p[i].name;
-		id.ns = r->prev.p[i].ns;
-		id.kind = r->prev.p[i].kind;
-	}
-	return id;
 }
 
 static struct err *index_of(const struct replace_options *o, int64_t *ret)
@@ -159,7 +68,7 @@ static struct err *find_source(struct arena *a, const struct replacement *r,
 		bool hit = false;
 
 		for (size_t k = 0; k <= rm->p[i]->prev.n && !hit; k++)
-			hit = source_is(r->source, id_at(rm->p[i], k));
+			hit = source_is(r->source, res_id_at(rm->p[i], k));
 		if (hit && found)
 			return err_at(ERR_RENDER, r->source->at,
 				      "the source matches several objects: '" STR_FMT
@@ -171,8 +80,8 @@ static struct err *find_source(struct arena *a, const struct replacement *r,
 	}
 	if (!found)
 		return err_at(ERR_NO_REFERENCE, r->source->at, "the source matches no object");
-	split_path(a, path, &parts);
-	v = look_up(found->root, &parts);
+	res_path_split(a, path, &parts);
+	v = res_path_get(found->root, &parts);
 	if (!v || v->kind == NODE_NULL || (is_container(v) && !v->n))
 		return err_at(ERR_NO_REFERENCE, r->source->at,
 			      "the source '" STR_FMT "' has no field '" STR_FMT "'",
@@ -225,29 +134,6 @@ static const struct node *marked(struct write *w, const struct node *n)
 		copy->items = items;
 	}
 	return copy;
-}
-
-/* A text of no declared type, as a plain scalar: "1" is a number. */
-static const struct node *resolved(struct write *w, str s)
-{
-	struct text *t = ARENA_NEW(w->a, struct text);
-	struct node_docs docs = {0};
-	struct err *e;
-
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		      c == '+' || c == '-' || c == '.' || c == '_'))
-			return node_new_str(w->a, s);
-	}
-	t->bytes = s;
-	e = s.n ? node_read_yaml(w->a, t, &docs) : NULL;
-	if (e || docs.n != 1 || is_container(docs.p[0]) || docs.p[0]->kind == NODE_NULL) {
-		err_free(e); /* what is no scalar is a text */
-		return node_new_str(w->a, s);
-	}
-	return node_new_scalar(w->a, docs.p[0]->kind, NODE_PLAIN, docs.p[0]->text);
 }
 
 /* The old text with the value as one of its pieces. */
@@ -306,7 +192,7 @@ static struct err *set(struct write *w, const struct node *old, const struct nod
 		*ret = marked(w, node_with_style(w->a, node_new_str(w->a, text), old->style));
 		return NULL;
 	}
-	fresh = resolved(w, text);
+	fresh = res_plain(w->a, text);
 	if (old && old->kind != NODE_NULL && fresh->kind != old->kind)
 		return err_at(ERR_RENDER, w->t->at,
 			      "field '" STR_FMT "' is %s and cannot hold '" STR_FMT "'",
@@ -322,7 +208,7 @@ static struct err *make(struct write *w, size_t at, const struct node **ret)
 
 	if (at == w->path.n)
 		return set(w, NULL, ret);
-	if (is_filter(w->path.p[at]) || str_to_u64(w->path.p[at], &i))
+	if (res_path_is_filter(w->path.p[at]) || str_to_u64(w->path.p[at], &i))
 		return walk(w, node_new_list(w->a, NULL, 0), at, ret);
 	return walk(w, node_new_map(w->a, NULL, 0), at, ret);
 }
@@ -355,7 +241,7 @@ static struct err *walk_filter(struct write *w, const struct node *n, size_t at,
 	bool any = false;
 	str key, value;
 
-	filter_parts(w->path.p[at], &key, &value);
+	res_path_filter(w->path.p[at], &key, &value);
 	TRY(regex_new(value, "", "", w->t->at, &re));
 	*ret = n;
 	for (uint32_t i = 0; i < n->n; i++) {
@@ -371,9 +257,10 @@ static struct err *walk_filter(struct write *w, const struct node *n, size_t at,
 	if (any || !w->t->options.create)
 		return NULL;
 	if (key.n)
-		TRY(walk(w, node_set(w->a, NULL, key, marked(w, resolved(w, value))), at + 1, &v));
+		TRY(walk(w, node_set(w->a, NULL, key, marked(w, res_plain(w->a, value))), at + 1,
+			 &v));
 	else
-		TRY(walk(w, marked(w, resolved(w, value)), at + 1, &v));
+		TRY(walk(w, marked(w, res_plain(w->a, value)), at + 1, &v));
 	*ret = node_list_add(w->a, n, v);
 	return NULL;
 }
@@ -448,7 +335,7 @@ static struct err *walk(struct write *w, const struct node *n, size_t at, const 
 	}
 	if (n->kind == NODE_LIST && str_to_u64(part, &i))
 		return walk_index(w, n, i, at, ret);
-	if (n->kind == NODE_LIST && is_filter(part))
+	if (n->kind == NODE_LIST && res_path_is_filter(part))
 		return walk_filter(w, n, at, ret);
 	if (n->kind == NODE_STRING && !w->inside)
 		return walk_text(w, n, at, ret);
@@ -512,7 +399,7 @@ static bool fits(const struct regex *re, str s)
 static bool fits_an_id(const struct pattern *p, const struct res *r)
 {
 	for (size_t i = 0; i <= r->prev.n; i++) {
-		struct res_id id = id_at(r, i);
+		struct res_id id = res_id_at(r, i);
 
 		if (fits(p->group, id.group) && fits(p->version, id.version) &&
 		    fits(p->kind, id.kind) && fits(p->name, id.name) && fits(p->ns, id.ns))
@@ -532,7 +419,7 @@ static struct err *write_all(struct arena *a, const struct replacement *r,
 		struct write w = {.a = a, .r = r, .t = t, .value = value};
 
 		w.written = t->paths.n ? t->paths.p[i] : name;
-		split_path(a, w.written, &w.path);
+		res_path_split(a, w.written, &w.path);
 		if (w.path.n > NODE_MAX_DEPTH)
 			return err_at(ERR_LIMIT, t->at, "a field path of more than %d parts",
 				      NODE_MAX_DEPTH);

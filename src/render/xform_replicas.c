@@ -1,4 +1,5 @@
 /* replicas: the count of workloads by any name that they have or had. */
+#include "specs.h"
 #include "xform_priv.h"
 
 static struct err *set_count(void *arg, struct arena *a, const struct node *old,
@@ -58,15 +59,12 @@ struct err *xform_replicas_at(struct arena *a, struct replica_spec *s,
 
 struct err *xform_replicas(struct arena *a, const struct kustomization *k, struct resmap *rm)
 {
-	struct fieldspecs specs = {0};
+	const struct fieldspecs *specs = &rm->specs->of[SPECS_REPLICAS];
 	struct name_index *ix;
 
-	if (k->replicas.n == 0)
-		return NULL;
-	fieldspec_add_table(a, &fieldspec_replicas, &specs);
 	ix = name_index_new(a, rm);
 	for (size_t i = 0; i < k->replicas.n; i++)
-		TRY(set_entry(a, &k->replicas.p[i], &specs,
+		TRY(set_entry(a, &k->replicas.p[i], specs,
 			      name_index_get(ix, k->replicas.p[i].name)));
 	return NULL;
 }

@@ -24,7 +24,7 @@ static void check(const char *dest, const char *patch, const char *want)
 	CLEANUP(buf) struct buf b = BUF_INIT;
 	const struct node *r;
 
-	assert_null(merge_strategic(a, read_yaml(a, dest), read_yaml(a, patch), &r));
+	assert_null(merge_strategic(a, NULL, read_yaml(a, dest), read_yaml(a, patch), &r));
 	if (!want) {
 		assert_null(r);
 		return;
@@ -39,7 +39,7 @@ static void check_error(const char *dest, const char *patch, const char *want)
 	CLEANUP(err) struct err *e = NULL;
 	const struct node *r;
 
-	e = merge_strategic(a, read_yaml(a, dest), read_yaml(a, patch), &r);
+	e = merge_strategic(a, NULL, read_yaml(a, dest), read_yaml(a, patch), &r);
 	assert_non_null(e);
 	assert_string_equal(err_message(e).p, want);
 }

@@ -32,12 +32,12 @@ static void all_unknown_and_wrong_fields_are_told_at_once(void **state)
 						 "commonLabels: {a: 1}\n"
 						 "patches:\n"
 						 "- pth: x\n"
-						 "vars: []\n"}),
+						 "helmCharts: []\n"}),
 		    "",
 		    "kustomization.yaml:1:1: unknown field 'nameprefixx'\n"
 		    "kustomization.yaml:2:19: 'a' must be a string, not an integer\n"
 		    "kustomization.yaml:4:3: unknown field 'pth'\n"
-		    "kustomization.yaml:5:7: 'vars' is not supported yet\n");
+		    "kustomization.yaml:5:13: 'helmCharts': Helm does not run here\n");
 }
 
 static void an_empty_kustomization_is_an_error(void **state)
@@ -144,12 +144,12 @@ static void a_replacement_needs_one_source_and_its_fields(void **state)
 		    "'sourceValue'\n");
 }
 
-static void an_unknown_transformer_is_not_supported_yet(void **state)
+static void an_unknown_transformer_is_refused(void **state)
 {
 	(void)state;
 	assert_says(FILES({"kustomization.yaml", "transformers: [t.yaml]\n"},
 			  {"t.yaml", "apiVersion: builtin\nkind: Magic\nmetadata: {name: m}\n"}),
-		    "", "t.yaml:2:7: transformer 'Magic' is not supported yet\n");
+		    "", "t.yaml:2:7: there is no built-in transformer 'Magic'\n");
 	assert_says(FILES({"kustomization.yaml", "transformers: [t.yaml]\n"},
 			  {"t.yaml", "apiVersion: x/v1\nkind: Magic\nmetadata: {name: m}\n"}),
 		    "", "t.yaml:1:1: plugins other than apiVersion 'builtin' do not run here\n");
@@ -176,7 +176,7 @@ int main(void)
 		cmocka_unit_test(manifests_say_what_they_lack),
 		cmocka_unit_test(a_generator_must_merge_into_something),
 		cmocka_unit_test(a_replacement_needs_one_source_and_its_fields),
-		cmocka_unit_test(an_unknown_transformer_is_not_supported_yet),
+		cmocka_unit_test(an_unknown_transformer_is_refused),
 		cmocka_unit_test(a_plain_folder_renders_its_manifests),
 	};
 
