@@ -18,6 +18,9 @@
 #define TRUST_MAX_RANGE 20000u
 #define TRUST_CLOCK_SKEW (5 * MINUTE)
 
+/* Once per program, before a sandbox closes: what libcrypto would open later, and no configuration. */
+void trust_setup(void);
+
 /* Rows: enumerator, reason on the wire, class of trust.md 6. */
 #define TRUST_VERDICTS(X)                                                                          \
 	X(TRUST_GOOD, "Good", "good")                                                              \
@@ -109,10 +112,21 @@ enum trust_verdict trust_signers_judge(const struct trust_signers *s, str key, s
 
 /* ------------------------------------------------------------------ verdicts */
 
+struct trust_result;
 struct trust_rules {
 	const struct trust_signers *signers;
 	msec now;        /* wall clock */
 	msec clock_skew; /* how far in the future a commit may be; 0: TRUST_CLOCK_SKEW */
+	/* Commits that a person let pass (P-104): any verdict but those of class malformed and error
+	 * then counts as good, and the result says `allowed`. */
+	const git_id *allowed;
+	size_t allowed_n;
+	bool allow_rewind;      /* onRewind: allow (P-08) */
+	bool verified_diverged; /* onForcePush: verified (P-09) */
+	/* Each commit that trust_verify_range judges, once, in the order of judging; borrowed until the
+	 * return. NULL: not wanted. */
+	void (*on_judged)(void *arg, const struct trust_result *r);
+	void *arg;
 };
 struct trust_result {
 	git_id id;
@@ -122,7 +136,10 @@ struct trust_result {
 	str principal;      /* empty: none matched */
 	int64_t time;       /* the committer's, claimed; 0: none was read */
 	const char *detail; /* fixed text */
+	bool allowed;       /* not good, and a person let it pass */
 };
+/* Does it count: good, or let pass? */
+bool trust_passes(const struct trust_result *r);
 /* bytes: as read by git_store_read, which hashed them. */
 void trust_verify_bytes(struct arena *a, git_id id, str bytes, const struct trust_rules *rules,
 			struct trust_result *ret);
@@ -170,12 +187,15 @@ struct trust_advance {
 			     * NULL */
 	enum trust_move move;
 	struct trust_result head; /* `to`, judged whatever the move is (not in mode off) */
-	git_id *commits;          /* new ones, parents first; first and forward moves only; in mode
-				   * first-parent those on the chain */
+	git_id *commits;          /* trust_list_range's */
 	size_t commits_n;
 	struct trust_result bad; /* modes first-parent and range: the oldest that is not good */
 	size_t bad_n;            /* how many are not */
 };
+/* What is new at `to`, parents first: what `from` does not reach, in mode first-parent only the chain;
+ * without `from` the tip alone, as nobody judges what lies below it. */
+enum git_walk trust_list_range(struct git_store *s, struct arena *a, git_id from, git_id to,
+			       enum trust_mode mode, git_id **ret, size_t *n);
 /* May a ref that stood at `from` (GIT_ID_NONE: never accepted) now stand at `to`? Modes tag,
  * tag+head and authorized are ERR_NOT_SUPPORTED, first-parent and range without `from` too. */
 MUST_CHECK struct err *trust_verify_range(struct git_store *s, struct arena *a, git_id from,

@@ -74,6 +74,15 @@ static BIGNUM *number(str s)
 }
 
 /* From parameters that b holds; NULL when they make no key. Frees b. */
+void trust_setup(void)
+{
+	EVP_PKEY_CTX *ctx;
+
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL); /* brings the default provider */
+	EVP_PKEY_CTX_free(ctx);
+}
+
 static EVP_PKEY *key_make(const char *kind, OSSL_PARAM_BLD *b)
 {
 	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(b);

@@ -51,6 +51,44 @@ static void judged(struct trust_result *r, enum trust_verdict v, const char *det
 	r->detail = detail;
 }
 
+bool trust_passes(const struct trust_result *r)
+{
+	return r->verdict == TRUST_GOOD || r->allowed;
+}
+
+/* A person's word stands for a signature, not for an object (P-104, P-92). */
+static bool may_be_allowed(enum trust_verdict v)
+{
+	switch (v) {
+	case TRUST_UNSIGNED:
+	case TRUST_UNKNOWN_SIGNATURE:
+	case TRUST_UNSUPPORTED:
+	case TRUST_BAD_SIGNATURE:
+	case TRUST_WRONG_NAMESPACE:
+	case TRUST_WEAK:
+	case TRUST_KEY_NOT_ALLOWED:
+	case TRUST_KEY_EXPIRED:
+	case TRUST_SIGNATURE_TIME:
+		return true;
+	case TRUST_GOOD:
+	case TRUST_MALFORMED:
+	case TRUST_TOO_LARGE:
+	case TRUST_CORRUPT:
+	case TRUST_MISSING:
+		break;
+	}
+	return false;
+}
+
+static bool is_allowed(const struct trust_rules *rules, const struct trust_result *r)
+{
+	for (size_t i = 0; i < rules->allowed_n; i++) {
+		if (git_id_eq(rules->allowed[i], r->id))
+			return may_be_allowed(r->verdict);
+	}
+	return false;
+}
+
 static void verify_ssh(struct arena *a, const struct trust_commit *c,
 		       const struct trust_rules *rules, struct trust_result *r)
 {
@@ -125,6 +163,7 @@ void trust_verify_commit(struct git_store *s, struct arena *a, git_id id,
 	case GIT_READ_OK:
 		if (kind == GIT_KIND_COMMIT) {
 			trust_verify_bytes(a, id, bytes, rules, ret);
+			ret->allowed = is_allowed(rules, ret);
 			return;
 		}
 		judged(&r, TRUST_MALFORMED, "the object is no commit");
@@ -172,15 +211,20 @@ static void hold(struct trust_advance *v, const char *reason)
 	v->reason = reason;
 }
 
-static void decide(struct trust_advance *v, bool good)
+static void accept(struct trust_advance *v, bool good)
+{
+	v->outcome = TRUST_ACCEPT;
+	if (!good)
+		hold(v, trust_verdict_name(v->head.verdict));
+}
+
+static void decide(const struct trust_rules *rules, struct trust_advance *v, bool good)
 {
 	v->reason = NULL;
 	switch (v->move) {
 	case TRUST_MOVE_FIRST:
 	case TRUST_MOVE_FORWARD:
-		v->outcome = TRUST_ACCEPT;
-		if (!good)
-			hold(v, trust_verdict_name(v->head.verdict));
+		accept(v, good);
 		break;
 	case TRUST_MOVE_SAME: /* judged again, as the signers may have changed since (P-03) */
 		v->outcome = TRUST_NOOP;
@@ -190,10 +234,16 @@ static void decide(struct trust_advance *v, bool good)
 					: trust_verdict_name(v->head.verdict));
 		break;
 	case TRUST_MOVE_REWOUND:
-		hold(v, "Rewound");
+		if (rules->allow_rewind)
+			accept(v, good);
+		else
+			hold(v, "Rewound");
 		break;
 	case TRUST_MOVE_DIVERGED:
-		hold(v, "Diverged");
+		if (rules->verified_diverged)
+			accept(v, good);
+		else
+			hold(v, "Diverged");
 		break;
 	case TRUST_MOVE_UNRELATED:
 		hold(v, "Unrelated");
@@ -215,7 +265,9 @@ static void judge_new(struct git_store *s, struct arena *a, git_id id, enum trus
 	str bytes;
 
 	trust_verify_commit(s, scratch, id, rules, &r);
-	if (r.verdict != TRUST_GOOD) {
+	if (rules->on_judged && !git_id_eq(id, v->head.id))
+		rules->on_judged(rules->arg, &r);
+	if (!trust_passes(&r)) {
 		if (v->bad_n++ == 0) {
 			trust_verify_commit(s, a, id, rules, &v->bad);
 			hold(v, trust_verdict_name(v->bad.verdict));
@@ -231,29 +283,82 @@ static void judge_new(struct git_store *s, struct arena *a, git_id id, enum trus
 }
 
 /* Which of the new commits lie on the chain of first parents; the list is parents first. */
-static bool first_parents(struct git_store *s, struct trust_advance *v)
+static bool first_parents(struct git_store *s, git_id at, git_id **commits, size_t *n)
 {
-	git_id at = v->head.id;
-	size_t kept = v->commits_n;
+	size_t kept = *n;
 
-	for (size_t i = v->commits_n; i-- > 0 && at.n;) {
+	for (size_t i = *n; i-- > 0 && at.n;) {
 		CLEANUP(arena) struct arena *scratch = arena_new();
 		struct git_links l;
 		enum git_kind kind;
 		str bytes;
 
-		if (!git_id_eq(v->commits[i], at))
+		if (!git_id_eq((*commits)[i], at))
 			continue;
-		v->commits[--kept] = at;
+		(*commits)[--kept] = at;
 		if (git_store_read(s, scratch, at, TRUST_MAX_OBJECT, &kind, &bytes) !=
 			    GIT_READ_OK ||
 		    !git_links_parse(scratch, bytes, at.n, &l))
 			return false;
 		at = l.n ? l.parents[0] : GIT_ID_NONE;
 	}
-	v->commits += kept;
-	v->commits_n -= kept;
+	*commits += kept;
+	*n -= kept;
 	return true;
+}
+
+enum git_walk trust_list_range(struct git_store *s, struct arena *a, git_id from, git_id to,
+			       enum trust_mode mode, git_id **ret, size_t *n)
+{
+	git_id *commits = NULL, at;
+	size_t commits_n = 0;
+	enum git_walk walk;
+
+	if (from.n == 0) {
+		commits = ARENA_NEW(a, git_id);
+		*commits = to;
+		commits_n = 1;
+	} else if (!git_id_eq(from, to)) {
+		walk = git_range(s, a, from, to, TRUST_MAX_RANGE, &commits, &commits_n, &at);
+		if (walk != GIT_WALK_OK)
+			return walk;
+		if (mode == TRUST_MODE_FIRST_PARENT && !first_parents(s, to, &commits, &commits_n))
+			return GIT_WALK_MISSING;
+	}
+	*ret = commits;
+	*n = commits_n;
+	return GIT_WALK_OK;
+}
+
+static struct err *head_of(struct git_store *s, struct arena *a, git_id to, enum trust_mode mode,
+			   const struct trust_rules *rules, struct trust_advance *v)
+{
+	switch (mode) {
+	case TRUST_MODE_OFF:
+		v->head = (struct trust_result){
+			.id = to, .verdict = TRUST_UNSIGNED, .detail = "verification is off"};
+		return NULL;
+	case TRUST_MODE_FIRST_PARENT:
+	case TRUST_MODE_RANGE:
+		if (v->move == TRUST_MOVE_FIRST)
+			return err_new(
+				ERR_NOT_SUPPORTED,
+				"an introduction, which verify mode '%s' begins with, is not "
+				"supported yet",
+				modes[mode]);
+		break;
+	case TRUST_MODE_HEAD:
+		break;
+	case TRUST_MODE_TAG:
+	case TRUST_MODE_TAG_HEAD:
+	case TRUST_MODE_AUTHORIZED:
+		return err_new(ERR_NOT_SUPPORTED, "verify mode '%s' is not supported yet",
+			       modes[mode]);
+	}
+	trust_verify_commit(s, a, to, rules, &v->head);
+	if (rules->on_judged)
+		rules->on_judged(rules->arg, &v->head);
+	return NULL;
 }
 
 struct err *trust_verify_range(struct git_store *s, struct arena *a, git_id from, git_id to,
@@ -263,43 +368,18 @@ struct err *trust_verify_range(struct git_store *s, struct arena *a, git_id from
 	struct trust_advance v = {.move = move_of(s, from, to)};
 	bool each = mode == TRUST_MODE_FIRST_PARENT || mode == TRUST_MODE_RANGE;
 	enum git_walk walk;
-	git_id at;
 
-	switch (mode) {
-	case TRUST_MODE_OFF:
-		v.head = (struct trust_result){
-			.id = to, .verdict = TRUST_UNSIGNED, .detail = "verification is off"};
-		break;
-	case TRUST_MODE_FIRST_PARENT:
-	case TRUST_MODE_RANGE:
-		if (v.move == TRUST_MOVE_FIRST)
-			return err_new(
-				ERR_NOT_SUPPORTED,
-				"an introduction, which verify mode '%s' begins with, is not "
-				"supported yet",
-				modes[mode]);
-		trust_verify_commit(s, a, to, rules, &v.head);
-		break;
-	case TRUST_MODE_HEAD:
-		trust_verify_commit(s, a, to, rules, &v.head);
-		break;
-	case TRUST_MODE_TAG:
-	case TRUST_MODE_TAG_HEAD:
-	case TRUST_MODE_AUTHORIZED:
-		return err_new(ERR_NOT_SUPPORTED, "verify mode '%s' is not supported yet",
-			       modes[mode]);
-	}
-	decide(&v, mode == TRUST_MODE_OFF || v.head.verdict == TRUST_GOOD);
-	if (v.move == TRUST_MOVE_FIRST || v.move == TRUST_MOVE_FORWARD) {
-		walk = git_range(s, a, from, to, TRUST_MAX_RANGE, &v.commits, &v.commits_n, &at);
-		if (walk != GIT_WALK_OK)
-			v.commits_n = 0;
+	TRY(head_of(s, a, to, mode, rules, &v));
+	decide(rules, &v, mode == TRUST_MODE_OFF || trust_passes(&v.head));
+	if (v.move == TRUST_MOVE_FIRST || v.move == TRUST_MOVE_FORWARD ||
+	    v.move == TRUST_MOVE_DIVERGED) {
+		walk = trust_list_range(s, a, from, to, mode, &v.commits, &v.commits_n);
 		/* In head mode the list is for people and for path rules. */
-		if (each && walk != GIT_WALK_OK)
+		if (each && walk != GIT_WALK_OK && v.outcome == TRUST_ACCEPT)
 			hold(&v, trust_verdict_name(walk == GIT_WALK_LIMIT ? TRUST_TOO_LARGE
 									   : TRUST_MISSING));
-		else if (mode == TRUST_MODE_FIRST_PARENT && !first_parents(s, &v))
-			hold(&v, trust_verdict_name(TRUST_MISSING));
+		if (v.move == TRUST_MOVE_DIVERGED && !rules->verified_diverged)
+			each = false;
 		for (size_t i = 0; each && i < v.commits_n; i++)
 			judge_new(s, a, v.commits[i], mode, rules, &v);
 	}

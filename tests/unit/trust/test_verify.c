@@ -291,18 +291,82 @@ static void what_is_no_commit_or_is_not_there_has_its_own_verdict(void **state)
 	verdict_is(w, "HEAD^{tree}", NOW, "MalformedObject [] the object is no commit");
 }
 
-static str move(struct world *w, const char *from, const char *to, enum trust_mode mode)
+static str move_by(struct world *w, const char *from, const char *to, enum trust_mode mode,
+		   const struct trust_rules *rules)
 {
-	const struct trust_rules rules = {.signers = w->signers, .now = NOW};
 	struct trust_advance v = {0};
 
 	assert_ok(trust_verify_range(w->store, w->a, from ? id_of(w, from) : GIT_ID_NONE,
-				     id_of(w, to), mode, &rules, &v));
+				     id_of(w, to), mode, rules, &v));
 	return arena_printf(w->a, "%s %s %s, %zu new", trust_move_name(v.move),
 			    v.outcome == TRUST_ACCEPT ? "accept"
 			    : v.outcome == TRUST_NOOP ? "noop"
 						      : "hold",
 			    v.reason ? v.reason : "-", v.commits_n);
+}
+
+static str move(struct world *w, const char *from, const char *to, enum trust_mode mode)
+{
+	const struct trust_rules rules = {.signers = w->signers, .now = NOW};
+
+	return move_by(w, from, to, mode, &rules);
+}
+
+static void note(void *arg, const struct trust_result *r)
+{
+	struct buf *b = arg;
+
+	buf_printf(b, "%s%s ", trust_verdict_name(r->verdict), r->allowed ? "!" : "");
+}
+
+static void what_the_operator_opens_is_open_and_no_more(void **state)
+{
+	struct world *w = *state;
+	const struct repo *r = &w->repo;
+	CLEANUP(buf) struct buf judged = BUF_INIT;
+	git_id allowed;
+	struct trust_result res;
+	struct trust_rules back = {.now = NOW, .allow_rewind = true};
+	struct trust_rules force = {.now = NOW, .verified_diverged = true};
+	struct trust_rules person = {
+		.now = NOW, .allowed = &allowed, .allowed_n = 1, .on_judged = note, .arg = &judged};
+
+	add_signer(w, "ann", "ann.pub");
+	back.signers = force.signers = person.signers = w->signers;
+	commit(w, "one");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "one");
+	commit_unsigned(w, "two");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "two");
+	commit(w, "three");
+	repo_run(r, REPO_T0, NULL, "git", "tag", "three");
+	repo_run(r, REPO_T0, NULL, "git", "checkout", "-q", "-b", "side", "one");
+	commit(w, "other");
+	assert_str(move_by(w, "three", "one", TRUST_MODE_RANGE, &back), "rewound accept -, 0 new");
+	assert_str(move_by(w, "three", "two", TRUST_MODE_RANGE, &back),
+		   "rewound hold Unsigned, 0 new");
+	assert_str(move_by(w, "three", "side", TRUST_MODE_RANGE, &back),
+		   "diverged hold Diverged, 1 new");
+	assert_str(move_by(w, "three", "side", TRUST_MODE_RANGE, &force),
+		   "diverged accept -, 1 new");
+	assert_str(move_by(w, "side", "three", TRUST_MODE_RANGE, &force),
+		   "diverged hold Unsigned, 2 new");
+	assert_str(move_by(w, "three", "one", TRUST_MODE_RANGE, &force),
+		   "rewound hold Rewound, 0 new");
+
+	allowed = id_of(w, "two");
+	assert_str(move_by(w, "one", "three", TRUST_MODE_RANGE, &person),
+		   "forward accept -, 2 new");
+	assert_string_equal(judged.p, "Good Unsigned! ");
+	buf_clear(&judged);
+	allowed = id_of(w, "one");
+	assert_str(move_by(w, "one", "three", TRUST_MODE_RANGE, &person),
+		   "forward hold Unsigned, 2 new");
+	assert_string_equal(judged.p, "Good Unsigned ");
+
+	/* No word makes a missing object a commit. */
+	allowed = (git_id){.n = 20, .b = {7}};
+	trust_verify_commit(w->store, w->a, allowed, &person, &res);
+	assert_false(trust_passes(&res));
 }
 
 static void head_mode_moves_forward_only_and_onto_good_commits_only(void **state)
@@ -323,13 +387,13 @@ static void head_mode_moves_forward_only_and_onto_good_commits_only(void **state
 	commit(w, "other");
 	repo_run(r, REPO_T0, NULL, "git", "checkout", "-q", "--orphan", "else");
 	commit(w, "root");
-	assert_str(move(w, NULL, "one", TRUST_MODE_HEAD), "first accept -, 2 new");
+	assert_str(move(w, NULL, "one", TRUST_MODE_HEAD), "first accept -, 1 new");
 	assert_str(move(w, NULL, "base", TRUST_MODE_HEAD), "first hold Unsigned, 1 new");
 	assert_str(move(w, "one", "one", TRUST_MODE_HEAD), "same noop -, 0 new");
 	assert_str(move(w, "one", "two", TRUST_MODE_HEAD), "forward hold Unsigned, 1 new");
 	assert_str(move(w, "one", "three", TRUST_MODE_HEAD), "forward accept -, 2 new");
 	assert_str(move(w, "three", "one", TRUST_MODE_HEAD), "rewound hold Rewound, 0 new");
-	assert_str(move(w, "three", "side", TRUST_MODE_HEAD), "diverged hold Diverged, 0 new");
+	assert_str(move(w, "three", "side", TRUST_MODE_HEAD), "diverged hold Diverged, 1 new");
 	assert_str(move(w, "three", "else", TRUST_MODE_HEAD), "unrelated hold Unrelated, 0 new");
 	assert_str(move(w, "one", "two", TRUST_MODE_OFF), "forward accept -, 1 new");
 	assert_str(move(w, "two", "two", TRUST_MODE_HEAD), "same hold Unsigned, 0 new");
@@ -407,6 +471,7 @@ int main(void)
 		T(a_signature_header_before_the_author_is_malformed_and_good_for_git),
 		T(what_is_no_commit_or_is_not_there_has_its_own_verdict),
 		T(head_mode_moves_forward_only_and_onto_good_commits_only),
+		T(what_the_operator_opens_is_open_and_no_more),
 		T(range_judges_each_commit_and_first_parent_those_on_the_chain),
 		T(a_mode_that_is_not_built_is_an_error_and_no_verdict),
 	};
