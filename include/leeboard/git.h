@@ -1,4 +1,5 @@
-/* git: the objects of a repository, read-only, and walks over its commits.
+/* git: the objects of a repository, walks over its commits; and, in the fetch worker alone, packs
+ * that come in.
  *
  * git_setup once per program, before a sandbox closes; then git_store_open on a folder of objects
  * or on a repository. Nothing is checked out, nothing of a repository's configuration is obeyed
@@ -80,3 +81,44 @@ enum git_walk git_range(struct git_store *s, struct arena *a, git_id from, git_i
 
 /* id: a commit or a tree. Close with tree_free. */
 MUST_CHECK struct err *git_tree_open(struct git_store *s, git_id id, struct tree **ret);
+
+/* ------------------------------------------------------------------ packs that come in
+ *
+ * A pack is written beside the others, checked and indexed as it comes, and is there whole and durable
+ * after git_pack_end or not at all. One writer a store; git_pack_begin sweeps up after one that was
+ * killed. */
+
+#define GIT_MAX_PACK_OBJECTS 20000000u
+
+struct git_pack;
+enum git_pack_how {
+	GIT_PACK_WHOLE = 1, /* with all that its objects lead to, but for what the store has: a gap is an
+			     * error */
+	GIT_PACK_ALONE = 2, /* the packs that were there before go when this one is there */
+};
+/* objects: the store's folder; it and "pack" are made when they are not there. */
+MUST_CHECK struct err *git_pack_begin(const char *objects, int how, struct git_pack **ret);
+/* ERR_INVALID when the bytes are no pack. */
+MUST_CHECK struct err *git_pack_add(struct git_pack *p, str bytes);
+MUST_CHECK struct err *git_pack_end(struct git_pack *p, uint64_t *objects);
+void git_pack_free(struct git_pack *p);
+DEFINE_CLEANUP(git_pack, git_pack_free)
+/* Only looks it up. */
+bool git_store_has(struct git_store *s, git_id id);
+/* All packs into one, the old ones removed; counts the objects. Does nothing when there is one. */
+MUST_CHECK struct err *git_compact(const char *objects, uint64_t *ret);
+
+/* ------------------------------------------------------------------ repositories elsewhere */
+
+struct git_ref {
+	const char *name; /* "HEAD", "refs/..." */
+	git_id id, peeled; /* peeled: of an annotated tag */
+	const char *symref; /* of HEAD; NULL: none */
+};
+/* A repository of this machine, with a work tree or bare. The store is git_store_open's. */
+MUST_CHECK struct err *git_local_refs(struct git_store *s,
+				      struct err *(*each)(void *arg, const struct git_ref *r),
+				      void *arg);
+/* Everything that `want` needs and the haves (those that this repository knows) have not. */
+MUST_CHECK struct err *git_local_pack(struct git_store *s, git_id want, const git_id *haves,
+				      size_t haves_n, struct git_pack *to);

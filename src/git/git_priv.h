@@ -10,6 +10,7 @@
 #include <git2/odb.h>
 #include <git2/odb_backend.h>
 #include <git2/oid.h>
+#include <git2/pack.h>
 #include <git2/repository.h>
 #include <git2/revparse.h>
 
@@ -20,3 +21,7 @@ struct git_store {
 };
 /* libgit2's last words as an error. */
 struct err *git_error_of(enum err_code c, const char *doing) MUST_CHECK;
+/* A folder of objects, alternates not followed. */
+struct err *git_odb_of_folder(const char *path, git_odb **ret) MUST_CHECK;
+/* What the builder holds, into a pack that comes in. */
+struct err *git_pack_of_builder(git_packbuilder *b, struct git_pack *to) MUST_CHECK;

@@ -95,7 +95,7 @@ static bool is_folder(const char *path, const char *below)
 }
 
 /* Without git_odb_open: that follows objects/info/alternates, which could lead anywhere. */
-static struct err *open_folder(const char *path, git_odb **ret)
+struct err *git_odb_of_folder(const char *path, git_odb **ret)
 {
 	git_odb *odb = NULL;
 	git_odb_backend *loose = NULL, *pack = NULL;
@@ -126,7 +126,7 @@ struct err *git_store_open(const char *path, struct git_store **ret)
 		if (git_repository_odb(&s->odb, s->repo) < 0)
 			return git_error_of(ERR_IO, "open the objects of a repository");
 	} else if (is_folder(path, "pack") || is_folder(path, "info")) {
-		TRY_WRAP(open_folder(path, &s->odb), "open '%s'", path);
+		TRY_WRAP(git_odb_of_folder(path, &s->odb), "open '%s'", path);
 	} else {
 		return err_new(ERR_INVALID, "'%s' is neither a repository nor a folder of objects",
 			       path);
