@@ -37,7 +37,7 @@
 	X(FRAME_AFFECTED, 20, "AFFECTED", "text app")                                              \
 	X(FRAME_READSET, 21, "READSET", "text path, text oid (empty: absent)")                     \
 	X(FRAME_OBJECT, 22, "OBJECT", "text identity, file, u32 line, col, bytes chunk, u32 last")  \
-	X(FRAME_ORIGIN, 23, "ORIGIN", "text identity, path, file, u32 line")                       \
+	X(FRAME_ORIGIN, 23, "ORIGIN", "text identity, then as often as fits: text path, file, u32 line")                       \
 	X(FRAME_WARN, 24, "WARN", "text message, file, u32 line, col")                             \
 	X(FRAME_ERROR, 25, "ERROR", "text code, message, file, u32 line, col, text cause")         \
 	X(FRAME_CACHE, 26, "CACHE", "u64 size; one sealed memfd beside it")                        \
@@ -322,7 +322,9 @@ MUST_CHECK struct err *worker_send_range(struct worker_out *o, str ids); /* in c
 MUST_CHECK struct err *worker_send_sandbox(struct worker_out *o, const struct sandbox_state *s);
 MUST_CHECK struct err *worker_send_affected(struct worker_out *o, str app);
 MUST_CHECK struct err *worker_send_seen(struct worker_out *o, const struct job_seen *s);
-MUST_CHECK struct err *worker_send_origin(struct worker_out *o, const struct worker_origin *v);
+/* Of one object: the rows' own identity is not looked at. */
+MUST_CHECK struct err *worker_send_origins(struct worker_out *o, str identity,
+					   const struct worker_origin *v, size_t n);
 MUST_CHECK struct err *worker_send_warning(struct worker_out *o, const struct worker_warning *w);
 
 MUST_CHECK struct err *frame_get_progress(struct frame *f, str *ret);
@@ -336,6 +338,7 @@ MUST_CHECK struct err *frame_get_range(struct frame *f, struct buf *ret);
 MUST_CHECK struct err *frame_get_sandbox(struct frame *f, struct worker_sandbox *ret);
 MUST_CHECK struct err *frame_get_affected(struct frame *f, str *ret);
 MUST_CHECK struct err *frame_get_seen(struct frame *f, struct job_seen *ret);
+/* A frame has many rows: `struct worker_origin o = {0}; while (f->rest.n) TRY(frame_get_origin(f, &o));` */
 MUST_CHECK struct err *frame_get_origin(struct frame *f, struct worker_origin *ret);
 MUST_CHECK struct err *frame_get_warning(struct frame *f, struct worker_warning *ret);
 

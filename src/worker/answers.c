@@ -142,14 +142,26 @@ struct err *worker_send_seen(struct worker_out *o, const struct job_seen *s)
 	return worker_send(o);
 }
 
-struct err *worker_send_origin(struct worker_out *o, const struct worker_origin *v)
+struct err *worker_send_origins(struct worker_out *o, str identity, const struct worker_origin *v,
+				size_t n)
 {
-	frame_begin(&o->w, FRAME_ORIGIN, o->nonce);
-	frame_text(&o->w, v->identity);
-	frame_text(&o->w, v->path);
-	frame_text(&o->w, v->file);
-	frame_u32(&o->w, v->line);
-	return worker_send(o);
+	const size_t lengths = 3 * sizeof(uint32_t);
+
+	for (size_t i = 0; i < n;) {
+		size_t first = i;
+
+		frame_begin(&o->w, FRAME_ORIGIN, o->nonce);
+		frame_text(&o->w, identity);
+		do {
+			frame_text(&o->w, v[i].path);
+			frame_text(&o->w, v[i].file);
+			frame_u32(&o->w, v[i].line);
+			i++;
+		} while (i < n && i - first < 1000 &&
+			 v[i].path.n + v[i].file.n + lengths <= frame_room(&o->w));
+		TRY(worker_send(o));
+	}
+	return NULL;
 }
 
 struct err *worker_send_warning(struct worker_out *o, const struct worker_warning *w)
@@ -322,16 +334,12 @@ struct err *frame_get_seen(struct frame *f, struct job_seen *ret)
 
 struct err *frame_get_origin(struct frame *f, struct worker_origin *ret)
 {
-	struct worker_origin v;
-
 	TRY(need_type(f, FRAME_ORIGIN));
-	TRY(frame_get_text(f, &v.identity));
-	TRY(frame_get_text(f, &v.path));
-	TRY(frame_get_text(f, &v.file));
-	TRY(frame_get_u32(f, &v.line));
-	TRY(frame_get_end(f));
-	*ret = v;
-	return NULL;
+	if (!ret->identity.p)
+		TRY(frame_get_text(f, &ret->identity));
+	TRY(frame_get_text(f, &ret->path));
+	TRY(frame_get_text(f, &ret->file));
+	return frame_get_u32(f, &ret->line);
 }
 
 struct err *frame_get_warning(struct frame *f, struct worker_warning *ret)
