@@ -101,7 +101,7 @@ def main():
         return [os.path.join(d, f) for f in sorted(os.listdir(d) if os.path.isdir(d) else [])
                 if f.startswith(prefix) and '.' not in f and os.access(os.path.join(d, f), os.X_OK) and o.name in f]
     jobs = [(os.path.relpath(t, TOP), unit, (t,)) for d in ('build-asan', 'build') for t in found(d, 'unit_')]
-    jobs += [('tests/' + d, pytest, ('tests/' + d,)) for d in ('arch', 'cli', 'render')
+    jobs += [('tests/' + d, pytest, ('tests/' + d,)) for d in ('arch', 'cli', 'render', 'role')
              if os.path.isdir(os.path.join(TOP, 'tests', d)) and o.name in 'tests/' + d]
     if o.name in 'tests/e2e':
         jobs.append(('tests/e2e', end_to_end, ('tests/e2e',)))

@@ -1,0 +1,407 @@
+/* fetch: the refs of a repository elsewhere, and the objects of one commit of it.
+ *
+ * Over http our own protocol (remote.h), else libgit2's transports; whatever the way, objects enter
+ * the store as one pack, checked while it comes, there whole or not at all. */
+#include "role_priv.h"
+
+#include "leeboard/git.h"
+#include "leeboard/remote.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PROGRESS_EVERY 250 /* ms */
+#define SHALLOW_FILE                                                                               \
+	"info/leeboard-shallow" /* no name of Git's: nothing but this worker obeys it */
+#define MAX_SHALLOW_FILE (4u << 20)
+
+struct fetch {
+	struct arena *a;
+	const struct job_fetch *j;
+	struct worker_out *out;
+	const char *objects; /* NUL-terminated */
+	const char *url;
+	git_id want;
+	struct loop *loop;
+	struct remote *remote;
+	bool done;
+	struct err *failed; /* what ended the request */
+	struct err *sent;   /* what kept a frame from going out */
+	struct git_pack *pack;
+	uint64_t bytes;
+	msec told; /* when the last PROGRESS went out */
+	struct {
+		str *p;
+		size_t n, cap;
+	} shallow; /* ids of commits whose parents are not here */
+	bool shallow_changed;
+};
+
+static const char *text_of(struct arena *a, str s)
+{
+	return arena_str(a, s).p;
+}
+
+static void tell(void *arg, str line)
+{
+	struct fetch *f = arg;
+	msec now = time_mono();
+
+	if (f->sent || (f->told && now - f->told < PROGRESS_EVERY))
+		return;
+	f->told = now;
+	f->sent = worker_send_progress(f->out, line);
+}
+
+/* ------------------------------------------------------------------ where history ends */
+
+static struct err *shallow_read(struct fetch *f)
+{
+	CLEANUP(buf) struct buf b = BUF_INIT;
+	str path = arena_printf(f->a, "%s/%s", f->objects, SHALLOW_FILE);
+	str rest, line;
+
+	if (access(path.p, F_OK))
+		return NULL;
+	TRY(file_read(path.p, MAX_SHALLOW_FILE, &b));
+	rest = arena_str(f->a, buf_view(&b));
+	while (rest.n && str_split(&rest, '\n', &line)) {
+		git_id id;
+
+		if (git_id_parse(line, &id))
+			*ARENA_PUSH(f->a, &f->shallow) = line;
+	}
+	return NULL;
+}
+
+static struct err *shallow_write(struct fetch *f)
+{
+	CLEANUP(buf) struct buf b = BUF_INIT;
+	str folder = arena_printf(f->a, "%s/info", f->objects);
+	str path = arena_printf(f->a, "%s/%s", f->objects, SHALLOW_FILE);
+
+	if (!f->shallow_changed)
+		return NULL;
+	for (size_t i = 0; i < f->shallow.n; i++)
+		buf_printf(&b, STR_FMT "\n", STR_ARG(f->shallow.p[i]));
+	TRY(dir_make(folder.p, 0700));
+	return file_write_atomic(path.p, buf_view(&b), 0600);
+}
+
+static void boundary(void *arg, str oid, bool shallow)
+{
+	struct fetch *f = arg;
+
+	f->shallow_changed = true;
+	for (size_t i = 0; i < f->shallow.n; i++) {
+		if (!str_eq(f->shallow.p[i], oid))
+			continue;
+		if (!shallow)
+			f->shallow.p[i] = f->shallow.p[--f->shallow.n];
+		return;
+	}
+	if (shallow && f->shallow.n < MAX_SHALLOW_FILE / 65)
+		*ARENA_PUSH(f->a, &f->shallow) = arena_str(f->a, oid);
+}
+
+/* ------------------------------------------------------------------ over http */
+
+static bool is_http(str url)
+{
+	return str_starts(url, STR("http://")) || str_starts(url, STR("https://"));
+}
+
+static struct err *http_open(struct fetch *f)
+{
+	const struct job_fetch *j = f->j;
+	const struct remote_spec spec = {
+		.url = j->url,
+		.auth = j->auth,
+		.username = j->username,
+		.secret = j->secret,
+		.tls = {.ca_pem = j->ca, .cert_pem = j->cert, .key_pem = j->key},
+		.timeout = j->timeout};
+
+	f->loop = loop_new();
+	return remote_new(f->loop, &spec, &f->remote);
+}
+
+static void http_wait(struct fetch *f)
+{
+	while (!f->done)
+		loop_turn(f->loop, true);
+}
+
+static void on_refs(void *arg, const struct remote_refs *refs, struct err *e)
+{
+	struct fetch *f = arg;
+
+	f->done = true;
+	f->failed = e;
+	for (size_t i = 0; !f->failed && i < refs->n; i++) {
+		const struct remote_ref *r = &refs->p[i];
+		const struct worker_ref w = {r->name, r->oid, r->peeled, r->symref};
+
+		f->failed = worker_send_ref(f->out, &w);
+	}
+}
+
+static struct err *http_list(struct fetch *f)
+{
+	TRY(http_open(f));
+	TRY(remote_poll(f->remote, f->j->prefixes, f->j->prefixes_n, on_refs, f));
+	http_wait(f);
+	return STEAL(f->failed);
+}
+
+static struct err *on_pack(void *arg, str bytes)
+{
+	struct fetch *f = arg;
+
+	f->bytes += bytes.n;
+	return git_pack_add(f->pack, bytes);
+}
+
+static void on_fetched(void *arg, struct err *e)
+{
+	struct fetch *f = arg;
+
+	f->done = true;
+	f->failed = e;
+}
+
+static struct err *http_fetch(struct fetch *f, const str *haves, size_t haves_n)
+{
+	static const struct remote_fetch_calls calls = {
+		.pack = on_pack, .progress = tell, .boundary = boundary, .done = on_fetched};
+	const struct job_fetch *j = f->j;
+	struct remote_fetch q = {.want = j->want,
+				 .haves = haves,
+				 .haves_n = haves_n,
+				 .max_pack = j->max_pack,
+				 .timeout = j->timeout};
+
+	if (j->unshallow)
+		q.depth = UINT32_MAX;
+	else if (!haves_n)
+		q.depth = j->depth;
+	if (haves_n || j->unshallow) {
+		q.shallow = f->shallow.p;
+		q.shallow_n = f->shallow.n;
+	} else {
+		f->shallow_changed = f->shallow.n > 0;
+		f->shallow.n = 0;
+	}
+	TRY(http_open(f));
+	TRY(remote_fetch(f->remote, &q, &calls, f));
+	http_wait(f);
+	return STEAL(f->failed);
+}
+
+/* ------------------------------------------------------------------ a path of this machine */
+
+static bool wanted(const struct job_fetch *j, str name)
+{
+	for (size_t i = 0; i < j->prefixes_n; i++) {
+		if (str_starts(name, j->prefixes[i]))
+			return true;
+	}
+	return j->prefixes_n == 0;
+}
+
+static struct err *send_git_ref(void *arg, const struct git_ref *r)
+{
+	struct fetch *f = arg;
+	const struct worker_ref w = {.name = str_from(r->name),
+				     .oid = git_id_hex(f->a, r->id),
+				     .peeled = git_id_hex(f->a, r->peeled),
+				     .symref = str_from(r->symref)};
+
+	if (!wanted(f->j, w.name) || str_utf8_bad(w.name) != SIZE_MAX)
+		return NULL;
+	if (f->out->counts[FRAME_REF] == REMOTE_MAX_REFS)
+		return err_new(ERR_LIMIT, "the repository has more than %u refs", REMOTE_MAX_REFS);
+	return worker_send_ref(f->out, &w);
+}
+
+/* A repository that went away is a remote that cannot be reached. Takes e. */
+static struct err *unreachable(struct err *e)
+{
+	struct err *u;
+
+	if (!e || (err_code(e) != ERR_NOT_FOUND && err_code(e) != ERR_INVALID))
+		return e;
+	u = err_new(ERR_UNREACHABLE, STR_FMT, STR_ARG(err_message(e)));
+	err_free(e);
+	return u;
+}
+
+static struct err *local_list(struct fetch *f)
+{
+	CLEANUP(git_store) struct git_store *s = NULL;
+
+	TRY(unreachable(git_store_open(f->url, &s)));
+	return git_local_refs(s, send_git_ref, f);
+}
+
+static struct err *local_fetch(struct fetch *f, const git_id *haves, size_t haves_n)
+{
+	CLEANUP(git_store) struct git_store *s = NULL;
+
+	TRY(unreachable(git_store_open(f->url, &s)));
+	f->shallow_changed = f->shallow.n > 0;
+	f->shallow.n = 0;
+	return git_local_pack(s, f->want, haves, haves_n, f->pack);
+}
+
+/* ------------------------------------------------------------------ the three jobs */
+
+static struct err *list(struct fetch *f)
+{
+	if (f->j->local)
+		return local_list(f);
+	if (is_http(f->j->url))
+		return http_list(f);
+	return err_new(ERR_NOT_SUPPORTED, "this kind of url is not supported yet");
+}
+
+/* Commits that the store holds, of those that the controller believes it does. */
+static void usable_haves(struct fetch *f, struct git_store *s, str *hex, git_id *ids, size_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < f->j->haves_n && *n < REMOTE_MAX_HAVES; i++) {
+		if (!git_id_parse(f->j->haves[i], &ids[*n]) || !git_store_has(s, ids[*n]))
+			continue;
+		hex[(*n)++] = f->j->haves[i];
+	}
+}
+
+static struct err *missing(struct fetch *f)
+{
+	return err_new(ERR_UNREACHABLE,
+		       "the server sent objects, and commit " STR_FMT " is not among them",
+		       STR_ARG(f->j->want));
+}
+
+static struct err *transfer(struct fetch *f, struct git_store *s)
+{
+	CLEANUP(git_store) struct git_store *after = NULL;
+	str *haves = ARENA_ARRAY(f->a, str, f->j->haves_n);
+	git_id *ids = ARENA_ARRAY(f->a, git_id, f->j->haves_n);
+	size_t n = 0;
+	uint64_t objects;
+	int how = 0;
+
+	if (!f->j->fresh)
+		usable_haves(f, s, haves, ids, &n);
+	/* A shallow pack has gaps on purpose. */
+	if (f->j->local || (!f->shallow.n && !f->j->depth))
+		how |= GIT_PACK_WHOLE;
+	if (f->j->fresh)
+		how |= GIT_PACK_ALONE;
+	/* With shallow history here a walk from the haves ends in the air: a path sends all. */
+	if (f->j->local && f->shallow.n)
+		n = 0;
+	TRY(git_pack_begin(f->objects, how, &f->pack));
+	TRY(f->j->local ? local_fetch(f, ids, n) : http_fetch(f, haves, n));
+	TRY(git_pack_end(f->pack, &objects));
+	TRY(shallow_write(f));
+	TRY(git_store_open(f->objects, &after));
+	if (!git_store_has(after, f->want))
+		return missing(f);
+	return worker_send_pack(f->out, &(struct worker_pack){f->bytes, objects});
+}
+
+static struct err *fetch(struct fetch *f)
+{
+	CLEANUP(git_store) struct git_store *s = NULL;
+
+	if (!git_id_parse(f->j->want, &f->want))
+		return err_new(ERR_INVALID, "'want' is no object id");
+	TRY(shallow_read(f));
+	TRY(git_store_open(f->objects, &s));
+	/* Packs come whole or not at all: what is here has what it needs. */
+	if (git_store_has(s, f->want) && !f->j->fresh && !(f->j->unshallow && f->shallow.n))
+		return worker_send_pack(f->out, &(struct worker_pack){0, 0});
+	if (f->j->local || is_http(f->j->url))
+		return transfer(f, s);
+	return err_new(ERR_NOT_SUPPORTED, "this kind of url is not supported yet");
+}
+
+static struct err *compact(struct fetch *f)
+{
+	uint64_t objects;
+
+	TRY(git_compact(f->objects, &objects));
+	return worker_send_pack(f->out, &(struct worker_pack){0, objects});
+}
+
+/* ------------------------------------------------------------------ the program */
+
+/* What the resolver and TLS read, wherever distributions put it. */
+static const char *const system_files[] = {"/etc/resolv.conf",
+					   "/etc/hosts",
+					   "/etc/nsswitch.conf",
+					   "/etc/host.conf",
+					   "/etc/gai.conf",
+					   "/etc/services",
+					   "/etc/ssl/certs",
+					   "/etc/ssl/cert.pem",
+					   "/etc/pki",
+					   "/etc/ca-certificates",
+					   "/usr/share/ca-certificates",
+					   "/usr/local/share/ca-certificates",
+					   "/usr/lib/ssl/certs",
+					   "/run/systemd/resolve",
+					   NULL};
+
+static struct err *run(struct arena *a, const struct role *r, const struct worker_job *w,
+		       struct worker_out *out)
+{
+	struct job_fetch j;
+	struct fetch f = {.a = a, .j = &j, .out = out};
+	struct sandbox_plan plan = {0};
+	struct err *e;
+
+	TRY(job_fetch_read(a, w, &j));
+	f.url = text_of(a, j.url);
+	git_setup();
+	/* Global state of curl, OpenSSL and the resolver, while files may still be opened. */
+	http_free(http_new(NULL));
+	if (j.objects.n) {
+		f.objects = text_of(a, j.objects);
+		TRY(dir_make(arena_printf(a, "%s/pack", f.objects).p, 0700));
+		plan.write_dir = f.objects;
+	}
+	if (j.local)
+		plan.read_dir = f.url;
+	else
+		plan.read_files = system_files;
+	TRY(role_enter(r, &plan, &j.limits, out));
+	switch (j.op) {
+	case JOB_LIST:
+		e = list(&f);
+		break;
+	case JOB_FETCH:
+		e = fetch(&f);
+		break;
+	case JOB_COMPACT:
+		e = compact(&f);
+		break;
+	}
+	git_pack_free(f.pack);
+	remote_free(f.remote);
+	loop_free(f.loop);
+	if (f.sent)
+		e = err_join(e, f.sent);
+	return e;
+}
+
+const struct role role_fetch = {
+	.name = "leeboard-fetch",
+	.sandbox = SANDBOX_FETCH,
+	.memory_bytes = 2048ull << 20,
+	.cpu_seconds = 300,
+	.run = run,
+};

@@ -1,0 +1,6 @@
+#include "role_priv.h"
+
+int main(int argc, char **argv)
+{
+	return role_main(&role_verify, argc, argv);
+}
