@@ -7,12 +7,14 @@
  *
  * Certificates are always verified. Redirects are never followed: the caller sees the status and
  * "location". Proxies of the environment are not used, compression is not asked for. Any status is a
- * response; an error is what left no whole response. */
+ * response; an error is what left no whole response. A peer that acknowledges nothing for
+ * HTTP_PEER_DEAD_MS, an idle connection included, is gone: its calls end with ERR_UNREACHABLE. */
 #pragma once
 #include "leeboard/base.h"
 
 #define HTTP_MAX_HEAD (256u << 10)
 #define HTTP_MAX_BODY (64u << 20)
+#define HTTP_PEER_DEAD_MS 30000
 
 struct http;
 struct http_call;
@@ -26,6 +28,7 @@ struct http_tls {
 	const char *ca_file; /* trusted instead of the system's; NULL: ca_pem */
 	str ca_pem;          /* empty too: the system's */
 	str cert_pem, key_pem; /* both or none */
+	str server_name; /* what the certificate must be for; empty: the host of the url */
 };
 
 struct http_request {
@@ -37,7 +40,7 @@ struct http_request {
 	msec timeout;    /* of the whole call; 0: none (a watch) */
 	size_t max_body; /* of the answer; 0: HTTP_MAX_BODY, or no limit when on_data is set */
 	struct http_tls tls;
-	bool http2; /* offer HTTP/2 on https, and share one connection */
+	bool http2; /* offer HTTP/2 on https; up to 100 calls share a connection */
 	/* Never connect to 169.254.0.0/16 or fe80::/10, by whatever name: there the machine's own
 	 * cloud answers, and strangers may choose the url. ERR_UNREACHABLE. */
 	bool no_link_local;

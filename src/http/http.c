@@ -7,8 +7,10 @@
 #include <assert.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #define CONNECT_TIMEOUT_MS 30000L
 
@@ -25,7 +27,7 @@ struct http_call {
 	struct http *http;
 	struct http_call *prev, *next;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *connect_to;
 	struct http_callbacks cb;
 	void *arg;
 	struct timer *timer;
@@ -58,6 +60,7 @@ static void call_free(struct http_call *c)
 		curl_multi_remove_handle(c->http->multi, c->easy);
 	curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->headers);
+	curl_slist_free_all(c->connect_to);
 	if (c->prev)
 		c->prev->next = c->next;
 	else if (c->http->calls == c)
@@ -429,7 +432,36 @@ static void curl_text_cleanup(char **p)
 	curl_free(*p);
 }
 
-static struct err *set_url(struct http_call *c, str url)
+static void add_header(struct http_call *c, const char *line)
+{
+	struct curl_slist *all = curl_slist_append(c->headers, line);
+
+	assert(all);
+	c->headers = all;
+}
+
+/* Checks `name` and asks `host`: libcurl has no other way to take the two apart. */
+static struct err *set_server_name(struct http_call *c, CURLU *u, const char *host,
+				   const char *port, str name)
+{
+	CLEANUP(cstr) char *text = xstrndup(name.p, name.n);
+	CLEANUP(buf) struct buf b = BUF_INIT;
+	CLEANUP(curl_text) char *url = NULL;
+
+	if (curl_url_set(u, CURLUPART_HOST, text, 0) || curl_url_get(u, CURLUPART_URL, &url, 0))
+		return err_new(ERR_INVALID, "server name '%s' is no host name", text);
+	buf_printf(&b, "%s:%s:%s:%s", text, port, host, port);
+	c->connect_to = curl_slist_append(NULL, b.p);
+	assert(c->connect_to);
+	curl_easy_setopt(c->easy, CURLOPT_CONNECT_TO, c->connect_to);
+	curl_easy_setopt(c->easy, CURLOPT_URL, url);
+	buf_clear(&b);
+	buf_printf(&b, "Host: %s:%s", host, port);
+	add_header(c, b.p);
+	return NULL;
+}
+
+static struct err *set_url(struct http_call *c, str url, str server_name)
 {
 	CLEANUP(cstr) char *text = xstrndup(url.p ? url.p : "", url.n);
 	CLEANUP(curlu) CURLU *u = curl_url();
@@ -456,16 +488,10 @@ static struct err *set_url(struct http_call *c, str url)
 		return err_new(ERR_INVALID, "url has no host");
 	c->https = !strcmp(scheme, "https");
 	buf_printf(&c->where, "%s:%s", host, port);
+	if (c->https && server_name.n)
+		return set_server_name(c, u, host, port, server_name);
 	curl_easy_setopt(c->easy, CURLOPT_URL, text);
 	return NULL;
-}
-
-static void add_header(struct http_call *c, const char *line)
-{
-	struct curl_slist *all = curl_slist_append(c->headers, line);
-
-	assert(all);
-	c->headers = all;
 }
 
 static struct err *set_headers(struct http_call *c, const struct http_request *req)
@@ -588,6 +614,15 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose UNUSED, struct 
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
+/* Unacknowledged data or probes: both count. */
+static int set_socket(void *arg UNUSED, curl_socket_t fd, curlsocktype what UNUSED)
+{
+	unsigned ms = HTTP_PEER_DEAD_MS;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	return CURL_SOCKOPT_OK;
+}
+
 static void set_rest(struct http_call *c, const struct http_request *req)
 {
 	long version = req->http2 && c->https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
@@ -599,6 +634,9 @@ static void set_rest(struct http_call *c, const struct http_request *req)
 	curl_easy_setopt(c->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPIDLE, HTTP_PEER_DEAD_MS / 2000L);
+	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPINTVL, HTTP_PEER_DEAD_MS / 6000L);
+	curl_easy_setopt(c->easy, CURLOPT_SOCKOPTFUNCTION, set_socket);
 	curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->reason);
 	curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
@@ -625,7 +663,7 @@ struct err *http_send(struct http *h, const struct http_request *req,
 	c->max_body = req->max_body ? req->max_body : cb->on_data ? SIZE_MAX : HTTP_MAX_BODY;
 	c->easy = curl_easy_init();
 	assert(c->easy);
-	TRY(set_url(c, req->url));
+	TRY(set_url(c, req->url, req->tls.server_name));
 	TRY(set_method(c, req));
 	TRY(set_headers(c, req));
 	TRY(set_tls(c, &req->tls));
