@@ -475,6 +475,8 @@ MUST_CHECK struct err *child_start(struct loop *l, const struct child_spec *spec
 				   void (*exited)(void *arg, int status, int signo), void *arg,
 				   struct child **ret);
 void child_kill(struct child *c, int signo);
+/* Nobody is told of its end any more; the handle is gone for the caller. */
+void child_forget(struct child *c);
 pid_t child_pid(const struct child *c);
 
 /* ------------------------------------------------------------------ the service manager */

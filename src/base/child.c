@@ -17,7 +17,8 @@ static void on_exit_of_child(uv_process_t *h, int64_t status, int signo)
 {
 	struct child *c = h->data;
 
-	c->exited(c->arg, signo ? -1 : (int)status, signo);
+	if (c->exited)
+		c->exited(c->arg, signo ? -1 : (int)status, signo);
 	loop_close_handle((uv_handle_t *)h);
 }
 
@@ -91,6 +92,11 @@ struct err *child_start(struct loop *l, const struct child_spec *spec,
 void child_kill(struct child *c, int signo)
 {
 	uv_process_kill(&c->h, signo);
+}
+
+void child_forget(struct child *c)
+{
+	c->exited = NULL;
 }
 
 pid_t child_pid(const struct child *c)
