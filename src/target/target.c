@@ -1,10 +1,6 @@
 /* One table of functions for the places where objects live. */
 #include "target_priv.h"
 
-/* Until src/target/kube.c is there. */
-#pragma weak target_kube
-#pragma weak target_kube_key
-
 static const struct target_ops *ops_for(const struct app_target *where)
 {
 	return where->kind == TARGET_DIRECTORY ? &target_dir : &target_kube;
