@@ -263,7 +263,7 @@ void dir_list_all(struct dir *d)
 }
 
 static void tell_object(struct arena *a, struct dir *d, const struct dir_work *w,
-			const struct dir_owned *o, bool always)
+			const struct dir_owned *o)
 {
 	size_t at = dir_work_find(a, d, w, o->id);
 	const struct node *root = at == SIZE_MAX ? NULL : w->docs.p[at];
@@ -272,8 +272,6 @@ static void tell_object(struct arena *a, struct dir *d, const struct dir_work *w
 	str group;
 	bool left_over;
 
-	if (!root && always && !w->broken.n)
-		return; /* LISTED says so */
 	e.live.id = o->id;
 	e.live.root = root;
 	e.live.applied = dir_last_reveal(
@@ -310,7 +308,7 @@ static void look_at(struct dir *d, const struct dir_check *c)
 	f->hash = h;
 	for (size_t i = 0; i < f->n && !d->closing; i++)
 		if (is_kind(c, f->p[i].id))
-			tell_object(a, d, &w, &f->p[i], c->always);
+			tell_object(a, d, &w, &f->p[i]);
 }
 
 bool dir_checks(struct dir *d)

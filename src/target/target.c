@@ -57,6 +57,11 @@ bool target_serves(const struct target *t, str group, str version, str kind)
 	return !t->ops->serves || t->ops->serves(t, group, version, kind);
 }
 
+bool target_has_status(const struct target *t, str group, str version, str kind)
+{
+	return t->ops->has_status && t->ops->has_status(t, group, version, kind);
+}
+
 str target_place(const struct target *t)
 {
 	return t->place;
@@ -128,6 +133,15 @@ void target_get(struct target *t, const struct target_want_live *ids, size_t n, 
 		target_get_done done, void *arg, struct target_call **ret)
 {
 	t->ops->get(t, ids, n, meta, done, arg, ret);
+}
+
+void target_list(struct target *t, const struct target_list *what, target_get_done done, void *arg,
+		 struct target_call **ret)
+{
+	if (t->ops->list)
+		t->ops->list(t, what, done, arg, ret);
+	else
+		t->ops->get(t, NULL, 0, false, done, arg, ret);
 }
 
 void target_apply(struct target *t, const struct target_apply *what, target_apply_done done,
