@@ -55,6 +55,10 @@ static void on_timer(void *arg)
 
 	a->timer = NULL;
 	a->next_at = 0;
+	if (a->going) { /* its deletion failed */
+		a->run = run_new(a, str_from(a->rev), "interval", false, NULL);
+		return;
+	}
 	if (a->again) {
 		bool force = a->again_force;
 
@@ -584,10 +588,10 @@ void app_place_ready(struct app_run *a)
 		a->complete = true;
 	if (a->state == APP_STALLED)
 		app_set_state(a, APP_NEW, NULL, NULL, NULL);
-	if (a->run)
-		run_go(a->run);
-	else
+	if (!a->run)
 		app_sync(a, "interval", false, NULL);
+	else if (a->run->step == RUN_know)
+		run_go(a->run);
 }
 
 static struct err *attach(struct app_run *a)

@@ -2,6 +2,7 @@
  * target, a plan or time keep their question until they have it. */
 #include "sync_priv.h"
 
+#include <assert.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -1029,6 +1030,9 @@ static void run_ask(void *arg)
 	case SYNC_VERBS:
 		break;
 	}
+	/* Found above, by the verbs that are about one. */
+	assert(r || (q->verb != SYNC_SOURCE && q->verb != SYNC_VERIFY && q->verb != SYNC_DO_POLL &&
+		     q->verb != SYNC_DO_ALLOW));
 	switch (q->verb) {
 	case SYNC_STATUS:
 		do_status(q);

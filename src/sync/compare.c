@@ -375,7 +375,7 @@ static str written_by(struct sync_asked *q, const struct want *now, str path)
 	for (size_t i = 0; i < rows.n; i++) {
 		CLEANUP(arena) struct arena *a = arena_new();
 		struct want old = {0};
-		struct object x, y;
+		struct object x = {0}, y = {0};
 		struct diff_changes d = {0};
 		struct diff_witnesses w = {0};
 		struct err *e;

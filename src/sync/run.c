@@ -90,10 +90,8 @@ static struct run *make(struct app_run *a, str rev, const char *by, bool force)
 	r->force = force;
 	r->started = clock_wall(a->s->loop);
 	r->started_mono = clock_now(a->s->loop);
-	if (a->now && !strcmp(a->now->rev, r->rev))
-		r->new = rendering_get(a->now);
-	/* The revision moved on without touching this App: the objects are the same. */
-	else if (a->now && !strcmp(a->rev, r->rev))
+	/* Rendered already, or the revision moved on without touching this App. */
+	if (a->now && (!strcmp(a->now->rev, r->rev) || !strcmp(a->rev, r->rev)))
 		r->new = rendering_get(a->now);
 	return r;
 }
