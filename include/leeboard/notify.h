@@ -19,6 +19,11 @@
  * Daemon `unreachableAfter`, or answers 410, is an `alert.failed`, told to all others. More than
  * NOTIFY_MAX_PENDING for one receiver: the oldest of drift.* are left out, and the log says so.
  *
+ * eventSeverity looks at a raise; its resolve goes to whoever wanted the raise, and its name is in
+ * `events`. `apps` filters events about apps, `sources` those about sources. Every event is kept and
+ * logged (its name is the log's event), also when nobody is to be told. An open incident is said again
+ * after `repeat`, as a new event with data.openSince.
+ *
  * Secrets (addressFrom, token, hmac, tls.key) are read for each delivery, wiped after it, and never
  * in a message, an error or the log. Of an address only scheme, host and port are ever shown. */
 #pragma once
@@ -48,7 +53,7 @@ struct notify_env {
 MUST_CHECK struct err *notify_new(const struct notify_env *env, struct notify **ret);
 void notify_free(struct notify *n); /* what is undelivered stays in the outbox */
 DEFINE_CLEANUP(notify, notify_free)
-/* c is borrowed until the next call or notify_free. Undelivered events of a receiver that changed its
+/* Nothing is delivered before the first call. c is borrowed until the next call or notify_free. Undelivered events of a receiver that changed its
  * address go to the new one; those of one that is gone are dropped, and the log says how many. */
 MUST_CHECK struct err *notify_config(struct notify *n, const struct config *c);
 
@@ -60,8 +65,10 @@ MUST_CHECK struct err *notify_send(struct notify *n, struct arena *a, struct eve
 				   enum incident_verdict *verdict);
 /* Is this incident open? For whoever repeats a raise only when it is not. */
 bool notify_is_open(const struct notify *n, enum event_kind raise, const struct event *e);
+/* Others put something into the outbox: after store_event_redeliver. */
+void notify_wake(struct notify *n);
 /* Something is being sent, or could be now: a stop may wait a moment for it. */
 bool notify_busy(const struct notify *n);
 /* For `dump` and `status`: each receiver with its state, as a JSON list of
- * {receiver, address, pending, failing: since, error, stopped}. */
+ * {receiver, address, pending, failing (since when), error, stopped}. */
 void notify_dump(struct notify *n, struct buf *b);
