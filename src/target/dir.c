@@ -874,7 +874,7 @@ static struct err *dir_open(const struct target_env *env, const struct app_targe
 				  &d->state_given);
 	d->head.place = d->path;
 	d->head.uid = STR("");
-	d->fd = d->state_fd = d->lock_fd = d->inotify = d->wd = -1;
+	d->fd = d->state_fd = d->lock_fd = d->inotify = d->wd = d->parent_wd = -1;
 	*ret = &d->head;
 	return NULL;
 }

@@ -80,7 +80,7 @@ struct dir_kind {
 /* Something to look at, between two batches. */
 struct dir_check {
 	struct dir_check *next;
-	bool listed;      /* no file: tell LISTED of the kind */
+	bool begins, ends; /* no file: tell LISTING, LISTED of the kind */
 	bool always;      /* tell, though nothing changed */
 	char *group, *kind;
 	char name[];
@@ -203,7 +203,7 @@ struct dir {
 
 	int inotify;
 	struct watch_fd *inotify_io;
-	int wd;
+	int wd, parent_wd;
 	struct dir_kind *kinds;
 	size_t kinds_n;
 	struct timer *quiet, *look;

@@ -14,6 +14,8 @@
 #define EVENTS                                                                                     \
 	(IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |        \
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
+#define PARENT_EVENTS                                                                              \
+	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define READS 16 /* buffers in one turn of the loop */
 
 static void check_add(struct dir *d, struct dir_check *c)
@@ -92,6 +94,8 @@ static void quiet(void *arg)
 	}
 	if (next)
 		arm(d, next - now);
+	if (d->checks && !dir_is_there(d))
+		dir_lose(d, STR("is gone"));
 }
 
 static void on_name(struct dir *d, const char *name)
@@ -107,24 +111,52 @@ static void on_name(struct dir *d, const char *name)
 	arm(d, DIR_QUIET);
 }
 
+static void look(void *arg);
+
+/* Something happened to the folder itself. */
+static void on_folder(struct dir *d)
+{
+	if (!d->lost && !dir_is_there(d)) {
+		dir_lose(d, STR("is gone"));
+	} else if (d->lost) {
+		timer_stop(d->look);
+		d->look = timer_start(d->head.loop, 0, look, d);
+	}
+}
+
+static str base_of(str path)
+{
+	return str_sub(path, str_rchr(path, '/') + 1, SIZE_MAX);
+}
+
+static void overflow(struct dir *d)
+{
+	on_folder(d);
+	if (!d->lost && !d->closing)
+		dir_list_all(d);
+}
+
 static void on_events(void *arg, int events)
 {
 	_Alignas(struct inotify_event) char b[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
 	struct dir *d = arg;
 
 	(void)events;
-	for (int reads = 0; reads < READS && !d->closing && !d->lost; reads++) {
+	for (int reads = 0; reads < READS && !d->closing; reads++) {
 		ssize_t got = read(d->inotify, b, sizeof(b));
 		const struct inotify_event *e;
 
 		if (got <= 0)
 			return;
-		for (char *p = b; p < b + got && !d->lost; p += sizeof(*e) + e->len) {
+		for (char *p = b; p < b + got && !d->closing; p += sizeof(*e) + e->len) {
 			e = (const struct inotify_event *)(void *)p;
 			if (e->mask & IN_Q_OVERFLOW)
-				dir_list_all(d);
-			else if (e->wd != d->wd)
-				continue; /* of a watch that we ended */
+				overflow(d);
+			else if (e->wd == d->parent_wd && e->len &&
+				 str_eq(str_from(e->name), base_of(d->path)))
+				on_folder(d);
+			else if (e->wd != d->wd || d->lost)
+				continue; /* of others, or of a watch that we ended */
 			else if (e->mask &
 				 (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
 				dir_lose(d, STR("is gone"));
@@ -146,6 +178,13 @@ struct err *dir_watch_start(struct dir *d)
 				"raise fs.inotify.max_user_instances");
 		d->inotify_io = loop_fd(d->head.loop, d->inotify, LOOP_READ, on_events, d);
 	}
+	if (d->parent_wd < 0) {
+		size_t slash = str_rchr(d->path, '/');
+		CLEANUP(cstr) char *parent = xstrndup(d->path.p, slash ? slash : 1);
+
+		/* One that may not be watched costs the second in which we look anyway. */
+		d->parent_wd = inotify_add_watch(d->inotify, parent, PARENT_EVENTS);
+	}
 	d->wd = inotify_add_watch(d->inotify, d->path.p, EVENTS);
 	if (d->wd < 0)
 		return err_hint(err_sys(ERR_IO, errno, "watch '" STR_FMT "'", STR_ARG(d->path)),
@@ -158,7 +197,7 @@ void dir_watch_stop(struct dir *d)
 	loop_fd_stop(d->inotify_io);
 	d->inotify_io = NULL;
 	fd_cleanup(&d->inotify);
-	d->inotify = d->wd = -1;
+	d->inotify = d->wd = d->parent_wd = -1;
 	timer_stop(d->quiet);
 	timer_stop(d->look);
 	d->quiet = d->look = NULL;
@@ -236,14 +275,16 @@ void dir_found(struct dir *d)
 
 void dir_list(struct dir *d, str group, str kind)
 {
-	struct dir_check *listed = check_new(STR_NONE, group, kind);
+	struct dir_check *begins = check_new(STR_NONE, group, kind);
+	struct dir_check *ends = check_new(STR_NONE, group, kind);
 
-	listed->listed = true;
+	begins->begins = ends->ends = true;
+	check_add(d, begins);
 	for (size_t i = 0; i < d->files.n; i++) {
 		const struct dir_file *f = &d->files.p[i];
 
 		for (size_t j = 0; j < f->n; j++) {
-			if (!is_kind(listed, f->p[j].id))
+			if (!is_kind(ends, f->p[j].id))
 				continue;
 
 			struct dir_check *c = check_new(f->name, group, kind);
@@ -253,7 +294,7 @@ void dir_list(struct dir *d, str group, str kind)
 			break;
 		}
 	}
-	check_add(d, listed);
+	check_add(d, ends);
 }
 
 void dir_list_all(struct dir *d)
@@ -317,8 +358,9 @@ bool dir_checks(struct dir *d)
 		struct dir_check *c = d->checks;
 
 		d->checks = c->next;
-		if (c->listed) {
-			struct target_event e = {.kind = TARGET_LISTED};
+		if (c->begins || c->ends) {
+			struct target_event e = {.kind = c->begins ? TARGET_LISTING
+								   : TARGET_LISTED};
 
 			e.live.id =
 				(obj_id){str_from(c->group), str_from(c->kind), STR(""), STR("")};

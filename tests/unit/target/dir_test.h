@@ -119,7 +119,7 @@ static inline void on_get(void *arg, const struct target_live *live, size_t n, s
 
 static inline void on_event(void *arg, const struct target_event *e)
 {
-	static const char *const word[] = {"seen", "gone", "listed", "lost", "found"};
+	static const char *const word[] = {"seen", "gone", "listing", "listed", "lost", "found"};
 	struct place *p = arg;
 	str id = e->kind <= TARGET_LISTED ? obj_id_label(p->a, e->live.id) : STR("");
 	const struct node *data = node_at(e->live.root, "data", "a", NULL);
