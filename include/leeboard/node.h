@@ -173,5 +173,8 @@ void node_json(const struct node *n, enum node_json how, struct buf *b);
  * indented below their key, 2 blanks a level, scalars in the style they need; spec/kustomize.md 19).
  * Ends in a newline; the caller writes "---\n" between documents. */
 void node_yaml(const struct node *n, struct buf *b);
+/* YAML for people who will see it again: styles, flow and comments as in `text`, which n was read from
+ * (alone: its lines are n's) and edited since; the layout is go-yaml's. */
+void node_yaml_styled(struct arena *a, const struct node *n, str text, struct buf *b);
 /* One scalar, or compact JSON of a container: for screens and messages. */
 void node_brief(const struct node *n, size_t most, struct buf *b);

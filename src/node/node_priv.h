@@ -64,3 +64,25 @@ static inline const char *json_plain_end(const char *p, const char *end)
 		p++;
 	return p;
 }
+
+/* ------------------------------------------------------------------ YAML out, for both printers */
+
+struct out {
+	struct buf *b;
+	size_t col; /* code points since the last line break */
+};
+/* Which styles can hold a text. */
+struct out_shape {
+	bool plain, single, literal;
+	bool lines; /* has a line break */
+};
+struct out_shape out_shape(str s);
+void out_text(struct out *o, const char *p, size_t n);
+void out_char(struct out *o, char c);
+void out_line(struct out *o);
+void out_indent(struct out *o, size_t n);
+void out_plain(struct out *o, str s, size_t ind, bool fold);
+void out_single(struct out *o, str s, size_t ind, bool fold);
+void out_double(struct out *o, str s, size_t ind, bool fold);
+void out_literal(struct out *o, str s, size_t ind);
+void out_string(struct out *o, str s, size_t ind, bool simple_key);

@@ -6,31 +6,26 @@
 #define FOLD_FROM 80        /* a single blank beyond this column becomes a line break */
 #define SIMPLE_KEY_MOST 128 /* bytes; a longer key is written as "? key" */
 
-struct out {
-	struct buf *b;
-	size_t col; /* code points since the last line break */
-};
-
-static void put(struct out *o, const char *p, size_t n)
+void out_text(struct out *o, const char *p, size_t n)
 {
 	buf_add(o->b, p, n);
 	for (size_t i = 0; i < n; i++)
 		o->col += ((unsigned char)p[i] & 0xc0) != 0x80;
 }
 
-static void put_char(struct out *o, char c)
+void out_char(struct out *o, char c)
 {
 	buf_char(o->b, c);
 	o->col++;
 }
 
-static void new_line(struct out *o)
+void out_line(struct out *o)
 {
 	buf_char(o->b, '\n');
 	o->col = 0;
 }
 
-static void indent(struct out *o, size_t n)
+void out_indent(struct out *o, size_t n)
 {
 	static const char blanks[] = "                                ";
 
@@ -69,18 +64,13 @@ static bool is_special(uint32_t c)
 	       c == 0xffff || c > 0xffff || (c >= 0xd800 && c < 0xe000);
 }
 
-struct shape {
-	bool plain, single, literal;
-	bool lines; /* has a line break */
-};
-
-static struct shape shape_of(str s)
+struct out_shape out_shape(str s)
 {
-	struct shape r = {.plain = true, .single = true, .literal = true};
+	struct out_shape r = {.plain = true, .single = true, .literal = true};
 	bool special = false, break_blank = false, blank_break = false;
 
 	if (!s.n)
-		return (struct shape){.single = true};
+		return (struct out_shape){.single = true};
 	assert(s.p);
 	if (s.n >= 3 && (memcmp(s.p, "---", 3) == 0 || memcmp(s.p, "...", 3) == 0))
 		r.plain = false;
@@ -120,13 +110,13 @@ static struct shape shape_of(str s)
 	return r;
 }
 
-static void put_plain(struct out *o, str s, size_t ind, bool fold)
+void out_plain(struct out *o, str s, size_t ind, bool fold)
 {
 	bool blank = false;
 	size_t from = 0;
 
 	if (!fold || o->col + s.n <= FOLD_FROM) {
-		put(o, s.p, s.n);
+		out_text(o, s.p, s.n);
 		return;
 	}
 	for (size_t i = 0; i < s.n; i++) {
@@ -138,8 +128,8 @@ static void put_plain(struct out *o, str s, size_t ind, bool fold)
 		if (!blank && o->col > FOLD_FROM && i + 1 < s.n && s.p[i + 1] != ' ') {
 			buf_add(o->b, s.p + from, i - from);
 			from = i + 1;
-			new_line(o);
-			indent(o, ind);
+			out_line(o);
+			out_indent(o, ind);
 		} else {
 			o->col++;
 		}
@@ -148,31 +138,31 @@ static void put_plain(struct out *o, str s, size_t ind, bool fold)
 	buf_add(o->b, s.p + from, s.n - from);
 }
 
-static void put_single(struct out *o, str s, size_t ind, bool fold)
+void out_single(struct out *o, str s, size_t ind, bool fold)
 {
 	bool blank = false;
 
-	put_char(o, '\'');
+	out_char(o, '\'');
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
 		if (c == ' ') {
 			if (fold && !blank && o->col > FOLD_FROM && i && i + 1 < s.n &&
 			    s.p[i + 1] != ' ') {
-				new_line(o);
-				indent(o, ind);
+				out_line(o);
+				out_indent(o, ind);
 			} else {
-				put_char(o, c);
+				out_char(o, c);
 			}
 			blank = true;
 			continue;
 		}
 		if (c == '\'')
-			put_char(o, c);
-		put(o, &c, 1);
+			out_char(o, c);
+		out_text(o, &c, 1);
 		blank = false;
 	}
-	put_char(o, '\'');
+	out_char(o, '\'');
 }
 
 static void put_escape(struct out *o, uint32_t c)
@@ -187,7 +177,7 @@ static void put_escape(struct out *o, uint32_t c)
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (names[i].c == c) {
-			put(o, (char[2]){'\\', names[i].e}, 2);
+			out_text(o, (char[2]){'\\', names[i].e}, 2);
 			return;
 		}
 	}
@@ -197,26 +187,26 @@ static void put_escape(struct out *o, uint32_t c)
 		snprintf(t, sizeof(t), "\\u%04X", c);
 	else
 		snprintf(t, sizeof(t), "\\U%08X", c);
-	put(o, t, strlen(t));
+	out_text(o, t, strlen(t));
 }
 
-static void put_double(struct out *o, str s, size_t ind, bool fold)
+void out_double(struct out *o, str s, size_t ind, bool fold)
 {
 	bool blank = false;
 	size_t len;
 
-	put_char(o, '"');
+	out_char(o, '"');
 	for (size_t i = 0; i < s.n; i += len) {
 		uint32_t c = point_at(s, i, &len);
 
 		if (c == ' ') {
 			if (fold && !blank && o->col > FOLD_FROM && i && i + 1 < s.n) {
-				new_line(o);
-				indent(o, ind);
+				out_line(o);
+				out_indent(o, ind);
 				if (s.p[i + 1] == ' ')
-					put_char(o, '\\');
+					out_char(o, '\\');
 			} else {
-				put_char(o, ' ');
+				out_char(o, ' ');
 			}
 			blank = true;
 			continue;
@@ -224,50 +214,50 @@ static void put_double(struct out *o, str s, size_t ind, bool fold)
 		if (is_special(c) || c == '\n' || c == '"' || c == '\\')
 			put_escape(o, c);
 		else
-			put(o, s.p + i, len);
+			out_text(o, s.p + i, len);
 		blank = false;
 	}
-	put_char(o, '"');
+	out_char(o, '"');
 }
 
-static void put_literal(struct out *o, str s, size_t ind)
+void out_literal(struct out *o, str s, size_t ind)
 {
-	put_char(o, '|');
+	out_char(o, '|');
 	if (s.p[0] == ' ' || s.p[0] == '\n')
-		put_char(o, '2');
+		out_char(o, '2');
 	if (s.p[s.n - 1] != '\n')
-		put_char(o, '-');
+		out_char(o, '-');
 	else if (s.n == 1 || s.p[s.n - 2] == '\n')
-		put_char(o, '+');
-	new_line(o);
+		out_char(o, '+');
+	out_line(o);
 	while (s.n) {
 		size_t end = str_chr(s, '\n');
 		str row = str_sub(s, 0, end == SIZE_MAX ? s.n : end);
 
 		if (row.n) {
-			indent(o, ind);
-			put(o, row.p, row.n);
+			out_indent(o, ind);
+			out_text(o, row.p, row.n);
 		}
 		if (end == SIZE_MAX)
 			break;
-		new_line(o);
+		out_line(o);
 		s = str_sub(s, end + 1, s.n);
 	}
 }
 
-static void put_string(struct out *o, str s, size_t ind, bool simple_key)
+void out_string(struct out *o, str s, size_t ind, bool simple_key)
 {
-	struct shape f = shape_of(s);
+	struct out_shape f = out_shape(s);
 	bool bare = !f.lines && !scalar_wants_quotes(s); /* what no style needs to protect */
 
 	if (f.lines && f.literal && !simple_key)
-		put_literal(o, s, ind);
+		out_literal(o, s, ind);
 	else if (bare && f.plain)
-		put_plain(o, s, ind, !simple_key);
+		out_plain(o, s, ind, !simple_key);
 	else if (bare && f.single)
-		put_single(o, s, ind, !simple_key);
+		out_single(o, s, ind, !simple_key);
 	else
-		put_double(o, s, ind, !simple_key);
+		out_double(o, s, ind, !simple_key);
 }
 
 /* Go's %v of a float64 with the shortest digits. */
@@ -278,21 +268,21 @@ static void put_number(struct out *o, str text)
 	int x, n, at = 0;
 
 	if (!number_from(text, &v)) {
-		put(o, text.p, text.n);
+		out_text(o, text.p, text.n);
 		return;
 	}
 	if (v.is_int) {
 		snprintf(t, sizeof(t), "%s%llu", v.neg ? "-" : "", (unsigned long long)v.mag);
-		put(o, t, strlen(t));
+		out_text(o, t, strlen(t));
 		return;
 	}
 	if (!isfinite(v.d)) {
 		if (text.n > 5)
-			put(o, text.p, text.n); /* an integer of JSON beyond all bounds */
+			out_text(o, text.p, text.n); /* an integer of JSON beyond all bounds */
 		else if (v.d != v.d)
-			put(o, ".nan", 4);
+			out_text(o, ".nan", 4);
 		else
-			put(o, v.d > 0 ? ".inf" : "-.inf", v.d > 0 ? 4 : 5);
+			out_text(o, v.d > 0 ? ".inf" : "-.inf", v.d > 0 ? 4 : 5);
 		return;
 	}
 	n = (int)number_digits(v.d, digits, &x);
@@ -305,34 +295,34 @@ static void put_number(struct out *o, str text)
 		snprintf(t + at, sizeof(t) - (size_t)at, "0.%.*s%s", -x - 1, "000", digits);
 	else
 		snprintf(t + at, sizeof(t) - (size_t)at, "%.*s.%s", x + 1, digits, digits + x + 1);
-	put(o, t, strlen(t));
+	out_text(o, t, strlen(t));
 }
 
 static void put_scalar(struct out *o, const struct node *n, size_t ind)
 {
 	switch (n->kind) {
 	case NODE_NULL:
-		put(o, "null", 4);
+		out_text(o, "null", 4);
 		break;
 	case NODE_BOOL:
-		put(o, n->text.p, n->text.n);
+		out_text(o, n->text.p, n->text.n);
 		break;
 	case NODE_INT:
 	case NODE_FLOAT:
 		put_number(o, n->text);
 		break;
 	case NODE_STRING:
-		put_string(o, n->text, ind, false);
+		out_string(o, n->text, ind, false);
 		break;
 	case NODE_LIST:
-		put(o, "[]", 2);
+		out_text(o, "[]", 2);
 		break;
 	case NODE_MAP:
-		put(o, "{}", 2);
+		out_text(o, "{}", 2);
 		break;
 	}
 	if (o->col)
-		new_line(o);
+		out_line(o);
 }
 
 static bool is_block(const struct node *n)
@@ -356,22 +346,22 @@ static void put_pair(struct out *o, const struct node_pair *p, size_t ind, unsig
 	const struct node *v = p->value;
 
 	if (p->key.n > SIMPLE_KEY_MOST || memchr(p->key.p ? p->key.p : "", '\n', p->key.n)) {
-		put(o, "? ", 2);
-		put_string(o, p->key, ind + 2, false);
+		out_text(o, "? ", 2);
+		out_string(o, p->key, ind + 2, false);
 		if (o->col)
-			new_line(o);
-		indent(o, ind);
-		put(o, ": ", 2);
+			out_line(o);
+		out_indent(o, ind);
+		out_text(o, ": ", 2);
 		put_item(o, v, ind, depth);
 		return;
 	}
-	put_string(o, p->key, ind + 2, true);
-	put_char(o, ':');
+	out_string(o, p->key, ind + 2, true);
+	out_char(o, ':');
 	if (is_block(v)) {
-		new_line(o);
+		out_line(o);
 		put_block(o, v, v->kind == NODE_LIST ? ind : ind + 2, false, depth + 1);
 	} else {
-		put_char(o, ' ');
+		out_char(o, ' ');
 		put_scalar(o, v, ind + 2);
 	}
 }
@@ -382,11 +372,11 @@ static void put_block(struct out *o, const struct node *n, size_t ind, bool insi
 	assert(depth < NODE_WALK_DEPTH);
 	for (size_t i = 0; i < n->n; i++) {
 		if (i || !inside)
-			indent(o, ind);
+			out_indent(o, ind);
 		if (n->kind == NODE_MAP) {
 			put_pair(o, &n->pairs[i], ind, depth);
 		} else {
-			put(o, "- ", 2);
+			out_text(o, "- ", 2);
 			put_item(o, n->items[i], ind, depth);
 		}
 	}

@@ -218,6 +218,7 @@ static struct err *load_manifest(struct build *b, const struct text *text, struc
 
 	TRY(check_separators(text));
 	TRY(node_read_yaml_as(b->a, text, NODE_READ_NUL, &docs));
+	b->hints |= merge_text_hints(text->bytes);
 	b->odd_floats |= has_odd_floats(text->bytes);
 	return add_objects(b, docs.p, docs.n, 0, ret);
 }
@@ -501,7 +502,7 @@ static struct err *accumulate(struct build *b, struct kustomization *k, struct r
 	for (size_t i = 0; i < k->components.n; i++)
 		TRY(load_component(b, k, &k->components.p[i], rm));
 	rm->names = NULL;
-	rm->schema = b->schema;
+	rm->schema = b->hints ? merge_types_hinted(b->a, b->schema) : b->schema;
 	TRY(transform(b, k, rm));
 	TRY(validate(b, k, rm));
 	rm->names = NULL;

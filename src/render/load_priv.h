@@ -14,6 +14,7 @@ struct build {
 	const struct merge_types *schema; /* of `openapi`; NULL: the built-in one */
 	bool schema_set;                  /* by a kustomization: those below it do not matter */
 	bool unknown_kinds; /* a kind was loaded that kustomize's schema does not have */
+	bool hints;         /* comments say how fields merge */
 	bool odd_floats;    /* there may be infinities in manifests */
 	unsigned metadata;                /* buildMetadata of the root; 0: nothing to note */
 	str origin;                       /* the way from the root to the folder being loaded */

@@ -109,6 +109,19 @@ static struct cursor field_of(struct cursor c, str name)
 	return (struct cursor){c.all, t ? t->any : NULL, NULL};
 }
 
+/* What is known of a field; a comment on either side says more than a schema. */
+static struct cursor hinted_field(struct cursor c, const struct node_pair *dest,
+				  const struct node *patch)
+{
+	size_t at = node_index_of(patch, dest->key);
+	struct merge_field f;
+
+	if (c.all && (merge_hint(c.all, dest->key_at, &f) ||
+		      (at != SIZE_MAX && merge_hint(c.all, patch->pairs[at].key_at, &f))))
+		return (struct cursor){c.all, f.type, f.keys};
+	return field_of(c, dest->key);
+}
+
 /* Every field of either side, merged. */
 static struct err *merge_fields(struct arena *a, const struct node *dest, const struct node *patch,
 				struct cursor c, unsigned depth, const struct node **ret)
@@ -120,8 +133,8 @@ static struct err *merge_fields(struct arena *a, const struct node *dest, const 
 		const struct node_pair *p = &dest->pairs[i];
 		const struct node *v;
 
-		TRY(merge(a, p->value, node_get(patch, p->key), field_of(c, p->key), depth + 1,
-			  &v));
+		TRY(merge(a, p->value, node_get(patch, p->key), hinted_field(c, p, patch),
+			  depth + 1, &v));
 		changed |= v != p->value;
 		if (v) {
 			node_pairs_add(a, &out, p->key, v);
@@ -135,7 +148,7 @@ static struct err *merge_fields(struct arena *a, const struct node *dest, const 
 
 		if (node_get(dest, p->key))
 			continue;
-		TRY(merge(a, NULL, p->value, field_of(c, p->key), depth + 1, &v));
+		TRY(merge(a, NULL, p->value, hinted_field(c, p, NULL), depth + 1, &v));
 		if (v) {
 			changed = true;
 			node_pairs_add(a, &out, p->key, node_with_by(a, v, p->value));

@@ -27,6 +27,12 @@ MUST_CHECK struct err *merge_types_read(struct arena *a, const struct node *open
 /* A built-in type by the name of its definition; NULL: none. */
 const struct merge_type *merge_type_named(str name);
 const struct merge_type *merge_types_get(const struct merge_types *all, str api_version, str kind);
+/* Field comments of the form `key: # {"x-kubernetes-patch-strategy": ...}` count as well: does a text
+ * have any; types (NULL: the built-in ones) that look at them; and what one says of the field whose
+ * key is there. */
+bool merge_text_hints(str text);
+struct merge_types *merge_types_hinted(struct arena *a, const struct merge_types *all);
+bool merge_hint(const struct merge_types *all, loc key_at, struct merge_field *ret);
 /* Of all, or of the built-in ones when that is NULL. NULL: nothing is known of the kind. */
 const struct merge_type *merge_type_of(const struct merge_types *all, str api_version, str kind);
 /* dest with patch merged in; *ret is NULL when the patch deletes the object. The trees share parts

@@ -12,12 +12,29 @@ struct kind_type {
 	str api_version, kind;
 	const struct merge_type *type;
 };
+/* Where the lines of a text begin. */
+struct text_line {
+	uint32_t start;
+};
+struct text_lines {
+	const struct text *text;
+	struct text_line *p;
+	size_t n, cap;
+};
+struct reader;
 struct merge_types {
 	struct {
 		struct kind_type *p;
 		size_t n, cap;
 	} kinds;
 	bool and_builtin;
+	bool hinted; /* comments may say how a field merges */
+	struct arena *a;
+	struct {
+		struct text_lines *p;
+		size_t n, cap;
+	} texts;               /* whose comments were looked at */
+	struct reader *reader; /* of what comments say */
 };
 struct reader {
 	struct arena *a;
@@ -100,17 +117,16 @@ static const char *list_keys(struct reader *r, const struct node *schema)
 	return arena_str(r->a, buf_view(&b)).p;
 }
 
-static struct err *read_field(struct reader *r, const struct node_pair *p, unsigned depth,
+static struct err *read_field(struct reader *r, const struct node *schema, unsigned depth,
 			      struct merge_field *ret)
 {
-	const struct node *items = node_get(p->value, STR("items"));
+	const struct node *items = node_get(schema, STR("items"));
 
-	ret->name = p->key.p;
-	if (str_eq(node_get_text(p->value, STR("type")), STR("array")) || items) {
-		ret->keys = list_keys(r, p->value);
+	if (str_eq(node_get_text(schema, STR("type")), STR("array")) || items) {
+		ret->keys = list_keys(r, schema);
 		return ret->keys ? read_type(r, items, depth, &ret->type) : NULL;
 	}
-	return read_type(r, p->value, depth, &ret->type);
+	return read_type(r, schema, depth, &ret->type);
 }
 
 static struct err *read_fields(struct reader *r, const struct node *schema, unsigned depth,
@@ -127,8 +143,10 @@ static struct err *read_fields(struct reader *r, const struct node *schema, unsi
 	if (depth > NODE_MAX_DEPTH)
 		return err_at(ERR_RENDER_LIMIT, schema->at, "types nest deeper than %d",
 			      NODE_MAX_DEPTH);
-	for (size_t i = 0; i < n; i++)
-		TRY(read_field(r, &properties->pairs[i], depth, &fields[i]));
+	for (size_t i = 0; i < n; i++) {
+		fields[i].name = properties->pairs[i].key.p;
+		TRY(read_field(r, properties->pairs[i].value, depth, &fields[i]));
+	}
 	ret->fields = fields;
 	return read_type(r, node_get(schema, STR("additionalProperties")), depth, &ret->any);
 }
@@ -156,6 +174,7 @@ struct err *merge_types_read(struct arena *a, const struct node *openapi, bool a
 	const struct node *all = node_get(openapi, STR("definitions"));
 	struct merge_types *types = ARENA_NEW(a, struct merge_types);
 	struct reader r = {.a = a, .cap = 16, .and_builtin = and_builtin};
+	struct reader *kept;
 	size_t n = node_is(all, NODE_MAP) ? all->n : 0;
 
 	if (openapi->kind != NODE_MAP)
@@ -174,6 +193,9 @@ struct err *merge_types_read(struct arena *a, const struct node *openapi, bool a
 		add_kinds(&r, t, types);
 	}
 	types->and_builtin = and_builtin;
+	kept = ARENA_NEW(a, struct reader);
+	*kept = r;
+	types->reader = kept;
 	*ret = types;
 	return NULL;
 }
@@ -188,4 +210,94 @@ const struct merge_type *merge_types_get(const struct merge_types *all, str api_
 		    str_eq(all->kinds.p[i].api_version, api_version))
 			t = all->kinds.p[i].type;
 	return t;
+}
+
+/* ------------------------------------------------------------------ comments */
+
+struct merge_types *merge_types_hinted(struct arena *a, const struct merge_types *all)
+{
+	struct merge_types *t = ARENA_NEW(a, struct merge_types);
+
+	if (all) {
+		*t = *all;
+	} else {
+		t->and_builtin = true;
+		t->reader = ARENA_NEW(a, struct reader);
+		*t->reader = (struct reader){.a = a, .cap = 16, .and_builtin = true};
+		t->reader->types = ARENA_ARRAY(a, struct named_type, t->reader->cap);
+	}
+	t->a = a;
+	t->hinted = true;
+	return t;
+}
+
+bool merge_text_hints(str text)
+{
+	return text.n &&
+	       memmem(text.p, text.n, "x-kubernetes-patch-", strlen("x-kubernetes-patch-"));
+}
+
+static const struct text_lines *lines_of(struct merge_types *all, const struct text *text)
+{
+	struct text_lines *v;
+
+	for (size_t i = 0; i < all->texts.n; i++)
+		if (all->texts.p[i].text == text)
+			return &all->texts.p[i];
+	v = ARENA_PUSH(all->a, &all->texts);
+	*v = (struct text_lines){.text = text};
+	*ARENA_PUSH(all->a, v) = (struct text_line){0};
+	for (size_t i = 0; i < text->bytes.n; i++)
+		if (text->bytes.p[i] == '\n')
+			*ARENA_PUSH(all->a, v) = (struct text_line){(uint32_t)i + 1};
+	return v;
+}
+
+/* The comment at the end of a line that begins with `key:`: JSON, or it is none of ours. */
+static str comment_at(struct merge_types *all, loc at)
+{
+	const struct text_lines *v;
+	str line;
+	size_t cut;
+
+	if (!at.in || !at.line || !at.in->bytes.n)
+		return STR("");
+	v = lines_of(all, at.in);
+	if (at.line > v->n)
+		return STR("");
+	line = str_sub(at.in->bytes, v->p[at.line - 1].start, SIZE_MAX);
+	line = str_sub(line, 0, str_chr(line, '\n'));
+	cut = str_find(line, STR("# {"));
+	if (cut == SIZE_MAX)
+		cut = str_find(line, STR("#{"));
+	return cut == SIZE_MAX ? STR("") : str_trim(str_sub(line, cut + 1, SIZE_MAX));
+}
+
+bool merge_hint(const struct merge_types *all, loc key_at, struct merge_field *ret)
+{
+	union {
+		const struct merge_types *in;
+		struct merge_types *out;
+	} types = {.in = all};
+	struct text *t;
+	const struct node *schema;
+	struct err *e;
+	str comment;
+
+	if (!all || !all->hinted)
+		return false;
+	comment = comment_at(types.out, key_at);
+	if (!comment.n)
+		return false;
+	t = ARENA_NEW(all->a, struct text);
+	*t = (struct text){STR("comment"), comment};
+	e = node_read_json(all->a, t, &schema);
+	if (!e && schema->kind == NODE_MAP) {
+		*ret = (struct merge_field){0};
+		e = read_field(all->reader, schema, 0, ret);
+		if (!e)
+			return true;
+	}
+	err_free(e); /* any other comment */
+	return false;
 }

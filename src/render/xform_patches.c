@@ -223,6 +223,8 @@ static struct err *apply(struct patching *p, const struct patch_spec *s, bool js
 	struct parsed x = {0};
 
 	TRY(parse(p->a, s->text, json, &x));
+	if (merge_text_hints(s->text->bytes))
+		p->rm->schema = merge_types_hinted(p->a, p->rm->schema);
 	if (s->target)
 		return apply_to_target(p, s, &x);
 	if (x.ops)

@@ -308,7 +308,7 @@ static struct err *walk_text(struct write *w, const struct node *n, size_t at,
 	if (str_starts(head, STR("{")) || str_starts(head, STR("[")))
 		go_json(w, v, n->text, &b);
 	else
-		node_yaml(v, &b);
+		node_yaml_styled(w->a, v, n->text, &b);
 	while (b.n && b.p[b.n - 1] == '\n')
 		b.p[--b.n] = '\0';
 	*ret = marked(w, node_with_style(w->a, node_new_str(w->a, buf_view(&b)), n->style));
