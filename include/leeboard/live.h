@@ -88,12 +88,20 @@ void live_app_free(struct live_app *a);
 void live_app_config(struct live_app *a, const struct app *app);
 void *live_app_owner(struct live_app *a);
 const struct app *live_app_doc(const struct live_app *a);
+str live_app_name(const struct live_app *a); /* as in marks and records: "shop", "team/shop" */
+struct live *live_app_live(const struct live_app *a);
 
 /* Watches begin for the kinds of the inventory; baselines come from the store. */
 MUST_CHECK struct err *live_app_restore(struct live_app *a, const struct inventory *inv);
 /* From now on these are what should be; borrowed until the next call. Objects of it that were never
  * sent are not drift; objects whose want changed are `pending` until live_sent. */
 void live_app_expect(struct live_app *a, const struct wants *w, str revision);
+
+/* May fields of this want be others' to write (drift.ignore, autoscalers)? Then the object is read
+ * first, and live_body makes the text to send: the want's own where nothing differs there. */
+bool live_yields(const struct live_app *a, const struct want *w);
+MUST_CHECK struct err *live_body(struct arena *arena, const struct live_app *a, const struct want *w,
+				 const struct target_live *now, str *ret);
 
 /* Around each write of ours. */
 MUST_CHECK struct err *live_sending(struct live_app *a, const struct want *w);
@@ -136,7 +144,8 @@ struct live_count {
 struct live_count live_count(const struct live_app *a);
 /* Baselines that were lost and made anew since live_app_new. */
 size_t live_rebuilt(const struct live_app *a);
-/* The worst of all, with the object that says so (id.kind empty: none). health.skip is left out. */
+/* The worst of all, with the object that says so (id.kind empty: none; id may be NULL). health.skip is
+ * left out. */
 struct health live_worst(const struct live_app *a, obj_id *id);
 
 /* Tells once when the object is Healthy (state HEALTHY, SUSPENDED or, where the target tells no

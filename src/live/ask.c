@@ -70,10 +70,15 @@ void ask_rebuild(struct entry *e)
 	soon(e->app->live, 0);
 }
 
-void ask_forget(struct entry *e)
+void ask_settled(struct entry *e)
 {
 	uncheck(e);
 	unrebuild(e);
+}
+
+void ask_forget(struct entry *e)
+{
+	ask_settled(e);
 	for (struct preview *p = e->app->live->previews; p; p = p->next)
 		if (p->e == e)
 			p->e = NULL;

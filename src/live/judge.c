@@ -233,7 +233,7 @@ static int id_cmp(const void *x, const void *y)
 	return obj_id_cmp(*(const obj_id *)x, *(const obj_id *)y);
 }
 
-static bool is_scaled(const struct live_app *app, obj_id id)
+bool app_is_scaled(const struct live_app *app, obj_id id)
 {
 	return app->doc->drift_autoscalers == AUTOSCALERS_YIELD && app->scaled_n &&
 	       bsearch(&id, app->scaled, app->scaled_n, sizeof(id), id_cmp);
@@ -258,7 +258,7 @@ static const struct node *compared(struct arena *a, const struct live_app *app,
 	}
 	while (own.n && str_split(&own, ',', &pointer))
 		root = drop_path(a, root, pointer);
-	if (is_scaled(app, o->id))
+	if (app_is_scaled(app, o->id))
 		root = drop_path(a, root, STR("/spec/replicas"));
 	return root;
 }
@@ -521,5 +521,63 @@ struct err *judge(struct arena *a, const struct entry *e, const struct target_li
 			*ARENA_PUSH(a, &j) = field(a, e, &o, now->root, c, &w);
 	}
 	*ret = j;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ fields that are others' */
+
+static bool pointer_covers(struct arena *a, str pointer, const struct object *o,
+			   const struct diff_change *c)
+{
+	struct tokens t = split(a, str_trim(pointer));
+
+	return covers(&t, o->root, c);
+}
+
+static bool ignored_by_rule(struct arena *a, const struct live_app *app, const struct object *o,
+			    const struct diff_change *c)
+{
+	str own = obj_annotation(o, STR("leeboard.dev/ignore")), pointer;
+
+	for (size_t i = 0; i < app->doc->drift_ignore.n; i++) {
+		const struct ignore_rule *r = &app->doc->drift_ignore.p[i];
+
+		if (r->managers.n || !config_target_matches(&r->target, o->id, o->version, o->root))
+			continue;
+		if (!r->paths.n)
+			return true;
+		for (size_t j = 0; j < r->paths.n; j++)
+			if (pointer_covers(a, r->paths.p[j], o, c))
+				return true;
+	}
+	while (own.n && str_split(&own, ',', &pointer))
+		if (pointer_covers(a, pointer, o, c))
+			return true;
+	return app_is_scaled(app, o->id) && str_eq(c->path, STR(".spec.replicas"));
+}
+
+struct err *judge_yields(struct arena *a, const struct live_app *app, const struct object *o,
+			 const struct target_live *now, struct yields *ret)
+{
+	struct diff_managed managed = managed_of(a, now->root), ours = {0};
+	const struct diff_manager *mine = diff_managed_ours(&managed, LIVE_MANAGER);
+	bool file = target_sort(app->live->target) == TARGET_SORT_DIR;
+	struct diff_changes found;
+
+	if (mine)
+		*ARENA_PUSH(a, &ours) = *mine;
+	TRY(changes(a, o, o->root, now->root, &managed, &found));
+	for (size_t i = 0; i < found.n; i++) {
+		const struct diff_change *c = &found.p[i];
+		struct diff_writer w = diff_writer(a, &managed, c, LIVE_MANAGER, 0);
+		bool held =
+			file || diff_writer(a, &ours, c, STR_NONE, INT64_MAX).sure == DIFF_OWNER;
+
+		if (c->class == DIFF_REORDERED)
+			continue;
+		if (ignored_by_rule(a, app, o, c) || autoscaler_wrote(app->doc, c, &w) ||
+		    ignored_by_manager(a, app->doc, o, c, &w))
+			*ARENA_PUSH(a, ret) = (struct yielded){*c, held && c->live};
+	}
 	return NULL;
 }

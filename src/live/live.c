@@ -395,6 +395,16 @@ void live_app_free(struct live_app *a)
 	free(a);
 }
 
+str live_app_name(const struct live_app *a)
+{
+	return str_from(a->name);
+}
+
+struct live *live_app_live(const struct live_app *a)
+{
+	return a->live;
+}
+
 static bool same(const struct node *x, const struct node *y)
 {
 	return x == y || (x && y && node_equal(x, y));
@@ -511,6 +521,7 @@ struct err *live_sending(struct live_app *a, const struct want *w)
 
 	e->sending = true;
 	e->missed = e->forgotten = false;
+	ask_settled(e); /* the answer will tell */
 	return NULL;
 }
 
@@ -520,6 +531,15 @@ static bool overtaken(const struct entry *e, const struct hash *seen)
 	if (!e->missed || hash_eq(seen, &e->now))
 		return false;
 	return !e->missed_rv || !e->sent_rv || e->missed_rv > e->sent_rv;
+}
+
+/* What went while we wrote is the one that we made anew. */
+static bool gone_before(const struct entry *e, const struct target_live *answer)
+{
+	static const struct hash none;
+
+	return hash_eq(&e->now, &none) && e->uid && answer && answer->uid.n &&
+	       !str_eq(answer->uid, str_from(e->uid));
 }
 
 static void sent(struct entry *e, const struct want *w, const struct target_live *answer,
@@ -541,6 +561,7 @@ static void sent(struct entry *e, const struct want *w, const struct target_live
 	e->sent_mono = clock_now(l->loop);
 	e->sent_rv = answer ? version_of(answer->root) : 0;
 	set_text(&e->rebuilt, STR_NONE);
+	ask_settled(e);
 	expected(e);
 	drift_written(e);
 }
@@ -557,6 +578,8 @@ struct err *live_sent(struct live_app *a, const struct want *w, const struct tar
 	struct err *err = NULL;
 	str text = STR("");
 
+	if (e->missed && gone_before(e, answer))
+		e->missed = false;
 	sent(e, w, answer, revision);
 	e->now = e->judged = whole ? content_digest(arena, answer->root, l->key) : (struct hash){0};
 	e->has_judged = e->in_sync = whole;
@@ -595,8 +618,8 @@ void live_not_sent(struct live_app *a, obj_id id)
 	if (!e || !e->sending)
 		return;
 	e->sending = false;
-	if (e->missed && e->kind)
-		ask_check(e);
+	if (e->kind && (e->missed || (e->seen && !e->has_judged)))
+		ask_check(e); /* what stands there was not looked at meanwhile */
 	e->missed = false;
 }
 

@@ -3,6 +3,7 @@
  *   words.c   strings that many objects share, counted
  *   table.c   objects and kinds: made, found, given up
  *   judge.c   what differs between what we sent and what stands there
+ *   body.c    what is sent where some fields are not ours to write
  *   drift.c   drift that is open: told after its grace time, corrected, fought about
  *   well.c    health: changes told, waits ended
  *   ask.c     reads and dry runs where a watch did not tell enough
@@ -171,6 +172,20 @@ MUST_CHECK struct err *baseline_answer(struct arena *a, const struct live *l, co
 				       const struct node *root, str *ret);
 MUST_CHECK struct err *judge(struct arena *a, const struct entry *e, const struct target_live *now,
 			     str answer, struct judged *ret);
+/* Changed fields of Git that are others' to write. keep: our set holds it, so leaving it out would
+ * delete it. */
+struct yielded {
+	struct diff_change change;
+	bool keep;
+};
+struct yields {
+	struct yielded *p;
+	size_t n, cap;
+};
+MUST_CHECK struct err *judge_yields(struct arena *a, const struct live_app *app,
+				    const struct object *o, const struct target_live *now,
+				    struct yields *ret);
+bool app_is_scaled(const struct live_app *a, obj_id id);
 /* Is the want what counts for this object now? */
 bool entry_held(const struct entry *e);
 void app_scaled(struct live_app *a);
@@ -192,6 +207,7 @@ void well_free(struct entry *e);
 /* ask.c */
 void ask_check(struct entry *e);   /* read it soon */
 void ask_rebuild(struct entry *e); /* a dry run: what would ours be? */
+void ask_settled(struct entry *e); /* there is nothing to ask of it any more */
 void ask_forget(struct entry *e);
 void ask_done(struct live *l);
 

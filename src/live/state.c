@@ -107,6 +107,7 @@ struct health live_worst(const struct live_app *a, obj_id *id)
 		if (!e->skip && e->inv_state != INV_KEPT && (e->seen || e->kind) &&
 		    (!worst || rank[e->state] > rank[worst->state]))
 			worst = e;
-	*id = worst ? worst->id : (obj_id){STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+	if (id)
+		*id = worst ? worst->id : (obj_id){STR_NONE, STR_NONE, STR_NONE, STR_NONE};
 	return worst ? entry_health(worst) : (struct health){HEALTH_HEALTHY, STR(""), STR("")};
 }
