@@ -594,6 +594,7 @@ static struct err *adopt_documents(struct sync *s, const struct config *c, struc
 				*any = true;
 			}
 			source_config(r, d);
+			source_poll(r);
 		}
 	}
 	for (size_t i = 0; i < c->apps.n; i++) {

@@ -233,6 +233,15 @@ void place_connect(struct place *p)
 	target_ready(p->target, on_ready, p, &p->call);
 }
 
+static void still_down(void *arg)
+{
+	struct place *p = arg;
+
+	p->timer = NULL;
+	if (p->down_since)
+		tell_down(p);
+}
+
 /* It answered once, and now it does not, or again: live's watches say so. The watches come back by
  * themselves; runs that failed meanwhile are tried at once. */
 static void on_reach(void *arg, struct live *l, bool reachable, str why)
@@ -247,10 +256,14 @@ static void on_reach(void *arg, struct live *l, bool reachable, str why)
 			p->down_since = clock_wall(s->loop);
 			log_warn(s->log, "target.down", "target", target_place(p->target).p,
 				 "error", p->why);
+			p->timer = timer_start(s->loop, s->config->daemon.unreachable_after,
+					       still_down, p);
 		}
 		sync_changed(s);
 		return;
 	}
+	timer_stop(p->timer);
+	p->timer = NULL;
 	tell_up(p);
 	log_info(s->log, "target.up", "target", target_place(p->target).p);
 	for (size_t i = 0; i < s->apps.n; i++) {
