@@ -85,18 +85,21 @@ static struct err *on_frame(void *arg, struct frame *f)
 		return NULL;
 	}
 	case FRAME_ORIGIN: {
-		struct worker_origin o;
+		struct worker_origin o = {0};
 		struct raw *last = g->raws.n ? &g->raws.p[g->raws.n - 1] : NULL;
 
-		TRY(frame_get_origin(f, &o));
-		/* They follow their object. */
-		if (!last || !str_eq(last->identity, o.identity))
-			return err_new(ERR_INTERNAL, "an origin of an object that was not sent");
-		if (!o.path.n)
-			return NULL;
-		*ARENA_PUSH(g->arena, &g->origins) = (struct want_origin){
-			arena_str(g->arena, o.path), keep_file(g, o.file), o.line};
-		last->origins_n++;
+		while (f->rest.n) {
+			TRY(frame_get_origin(f, &o));
+			/* They follow their object. */
+			if (!last || !str_eq(last->identity, o.identity))
+				return err_new(ERR_INTERNAL,
+					       "an origin of an object that was not sent");
+			if (!o.path.n)
+				continue;
+			*ARENA_PUSH(g->arena, &g->origins) = (struct want_origin){
+				arena_str(g->arena, o.path), keep_file(g, o.file), o.line};
+			last->origins_n++;
+		}
 		return NULL;
 	}
 	case FRAME_READSET: {
