@@ -401,7 +401,7 @@ struct err *sync_start(struct sync *s)
 		const struct config_warning *w = &s->config->warnings.p[i];
 
 		log_warn(s->log, "document", "file", w->at.in ? w->at.in->name.p : NULL, "warning",
-			 w->message);
+			 w->message.p);
 	}
 	return NULL;
 }
