@@ -705,11 +705,27 @@ static void quiet(void *arg)
 	sync_reload(s);
 }
 
+/* Beside a file of documents, and in a folder of them, other things may change all the time. */
+static bool is_document(const struct sync *s, const char *name)
+{
+	str n = str_from(name);
+
+	if (!name || name[0] == '.')
+		return false;
+	for (size_t i = 0; i < s->paths_n; i++) {
+		const char *slash = strrchr(s->paths[i], '/');
+
+		if (!strcmp(slash ? slash + 1 : s->paths[i], name))
+			return true;
+	}
+	return str_ends(n, STR(".yaml")) || str_ends(n, STR(".yml")) || str_ends(n, STR(".json"));
+}
+
 static void on_documents(void *arg, const char *name)
 {
 	struct sync *s = arg;
 
-	if (name && (name[0] == '.' || name[strlen(name) - 1] == '~'))
+	if (!is_document(s, name))
 		return;
 	timer_stop(s->reload_timer);
 	s->reload_timer = timer_start(s->loop, QUIET, quiet, s);
