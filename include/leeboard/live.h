@@ -105,8 +105,9 @@ MUST_CHECK struct err *live_body(struct arena *arena, const struct live_app *a, 
 
 /* Around each write of ours. */
 MUST_CHECK struct err *live_sending(struct live_app *a, const struct want *w);
-/* answer: what the target said, or a read that showed the want already there. Makes the baseline
- * (durable) and the watch of the kind. */
+/* answer: what the target said, or (without live_sending) a read that showed the want already there.
+ * Makes the baseline (durable) and the watch of the kind. A read of an object whose baseline is that
+ * of this want is taken as an event. */
 MUST_CHECK struct err *live_sent(struct live_app *a, const struct want *w,
 				 const struct target_live *answer, str revision);
 void live_not_sent(struct live_app *a, obj_id id); /* the write failed */

@@ -450,6 +450,33 @@ static void what_happens_while_we_write_is_looked_at_after_it(void **state)
 	world_done(&w);
 }
 
+static void a_read_does_not_make_drift_the_baseline(void **state)
+{
+	struct world w;
+	CLEANUP(arena) struct arena *a = arena_new();
+	struct target_live read;
+	const struct want *want;
+
+	(void)state;
+	START(&w, CFG);
+	want = wants_get(w.wants, config_map("cfg"));
+	edit(&w, config_map("cfg"), "/data/a", "\"9\"", NULL, NULL);
+	hush(&w);
+	read = fake_live(a, fake_find(w.t, config_map("cfg")));
+	assert_null(live_sent(w.app, want, &read, STR("rev2")));
+	assert_int_equal(drifted(&w), 1);
+	says(&w, "");
+	/* Git now says what live says, and nothing is written. */
+	world_expect(&w, (const char *const[]){CONFIG("cfg", "{\"a\":\"9\",\"b\":\"2\"}")}, 1,
+		     "rev3");
+	assert_null(live_sent(w.app, wants_get(w.wants, config_map("cfg")), &read, STR("rev3")));
+	assert_int_equal(drifted(&w), 0);
+	fake_settle(w.loop);
+	says(&w, "");
+	fake_asked(w.t, "");
+	world_done(&w);
+}
+
 static void a_new_revision_is_no_drift(void **state)
 {
 	struct world w;
@@ -513,6 +540,7 @@ int main(void)
 		cmocka_unit_test(a_fight_is_counted),
 		cmocka_unit_test(what_happened_before_our_write_is_not_told_after_it),
 		cmocka_unit_test(what_happens_while_we_write_is_looked_at_after_it),
+		cmocka_unit_test(a_read_does_not_make_drift_the_baseline),
 		cmocka_unit_test(a_new_revision_is_no_drift),
 		cmocka_unit_test(values_that_are_too_long_are_cut),
 	};
