@@ -851,6 +851,8 @@ static void applied(void *arg)
 						      : STR("Timeout");
 		str message =
 			first->err ? arena_str(r->arena, err_message(first->err))
+			: first->result == APPLY_FAILED && first->health.message.n
+				? arena_str(r->arena, first->health.message)
 			: first->health.message.n
 				? arena_printf(r->arena, STR_FMT " (not healthy after %s)",
 					       STR_ARG(first->health.message),
