@@ -47,6 +47,56 @@ void app_set_state(struct app_run *a, enum app_state st, const char *reason, con
 	sync_changed(a->s);
 }
 
+/* ------------------------------------------------------------------ the interval */
+
+#define COMPARE_AT_ONCE 100u /* files that are read in one go */
+
+static void compare_some(struct app_run *a);
+static size_t heal_picked(struct app_run *a, bool all, bool fights);
+
+static void on_compared(void *arg, const struct target_live *p, size_t n, struct err *e)
+{
+	struct app_run *a = arg;
+
+	a->compare = NULL;
+	for (size_t i = 0; !e && i < n; i++)
+		live_told(a->live, &p[i]);
+	if (e) {
+		err_free(e); /* the next interval asks again */
+		return;
+	}
+	a->compared += n;
+	compare_some(a);
+}
+
+static void compare_some(struct app_run *a)
+{
+	CLEANUP(arena) struct arena *scratch = arena_new();
+	struct target_want_live *ids =
+		ARENA_ARRAY(scratch, struct target_want_live, COMPARE_AT_ONCE);
+	size_t n = 0;
+
+	for (size_t i = a->compared; i < a->inv->n && n < COMPARE_AT_ONCE; i++)
+		ids[n++] = (struct target_want_live){a->inv->p[i].id, a->inv->p[i].version,
+						     str_from(a->name)};
+	if (n)
+		target_get(a->place->target, ids, n, false, on_compared, a, &a->compare);
+}
+
+/* The net below the watches: what stands there is looked at anew, at the cost of a list per kind.
+ */
+static void compare(struct app_run *a)
+{
+	if (!a->inv || !a->complete || a->compare)
+		return;
+	if (target_sort(a->place->target) == TARGET_SORT_KUBE) {
+		place_compare(a->place, a->doc->interval / 2);
+		return;
+	}
+	a->compared = 0;
+	compare_some(a);
+}
+
 /* ------------------------------------------------------------------ timers */
 
 static void on_timer(void *arg)
@@ -71,8 +121,13 @@ static void on_timer(void *arg)
 			 force, NULL);
 		return;
 	}
-	/* A retry looks at what failed; the interval compares everything. */
-	app_sync(a, "interval", a->state == APP_SYNCED || a->state == APP_WAITING, NULL);
+	if (a->state == APP_SYNCED || a->state == APP_WAITING) {
+		compare(a);
+		heal_picked(a, false, true);
+		app_rest(a, false);
+		return;
+	}
+	app_sync(a, "interval", false, NULL);
 }
 
 void app_rest(struct app_run *a, bool failed)
@@ -438,7 +493,8 @@ void app_live_drift(void *arg, struct live_app *la, const struct live_drift *d)
 struct heal_pick {
 	struct app_run *app;
 	struct arena *arena;
-	bool all; /* a person asked: whatever the mode is */
+	bool all;    /* a person asked: whatever the mode is */
+	bool fights; /* those that are fought over too: once an interval */
 	struct {
 		obj_id *p;
 		size_t n, cap;
@@ -449,14 +505,14 @@ static void pick(void *arg, const struct live_drift *d)
 {
 	struct heal_pick *p = arg;
 
-	if (p->all || (d->mode == DRIFT_HEAL && d->fights < LIVE_FIGHT_TIMES))
+	if (p->all || (d->mode == DRIFT_HEAL && (p->fights || d->fights < LIVE_FIGHT_TIMES)))
 		*ARENA_PUSH(p->arena, &p->ids) = obj_id_dup(p->arena, d->id);
 }
 
-static size_t heal_picked(struct app_run *a, bool all)
+static size_t heal_picked(struct app_run *a, bool all, bool fights)
 {
 	CLEANUP(arena) struct arena *scratch = arena_new();
-	struct heal_pick p = {.app = a, .arena = scratch, .all = all};
+	struct heal_pick p = {.app = a, .arena = scratch, .all = all, .fights = fights};
 
 	if (!a->live || !may_write(a))
 		return 0;
@@ -468,13 +524,13 @@ static size_t heal_picked(struct app_run *a, bool all)
 
 size_t app_heal_all(struct app_run *a)
 {
-	return heal_picked(a, true);
+	return heal_picked(a, true, true);
 }
 
 void app_heal_open(struct app_run *a)
 {
 	if (!a->run && !a->going)
-		heal_picked(a, false);
+		heal_picked(a, false, false);
 }
 
 void app_live_gone(void *arg, struct live_app *la, obj_id id)
@@ -605,6 +661,8 @@ static void detach(struct app_run *a)
 {
 	while (a->heals.n)
 		heal_free(a->heals.p[0]);
+	target_cancel(a->compare);
+	a->compare = NULL;
 	if (a->run)
 		run_drop(a->run, STORE_SUPERSEDED);
 	asks_forget(a);

@@ -233,6 +233,44 @@ void place_connect(struct place *p)
 	target_ready(p->target, on_ready, p, &p->call);
 }
 
+/* Each kind once: its watch begins anew, with a list, and live compares what it is told. */
+void place_compare(struct place *p, msec most)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+	struct {
+		const struct inv_entry **p;
+		size_t n, cap;
+	} kinds = {0};
+	struct sync *s = p->s;
+
+	if (p->step != PLACE_READY ||
+	    (p->compared_at && clock_now(s->loop) - p->compared_at < most))
+		return;
+	p->compared_at = clock_now(s->loop);
+	for (size_t i = 0; i < s->apps.n; i++) {
+		const struct inventory *inv = s->apps.p[i]->place == p ? s->apps.p[i]->inv : NULL;
+
+		for (size_t k = 0; inv && k < inv->n; k++) {
+			const struct inv_entry *e = &inv->p[k];
+			bool known = false;
+
+			/* Kinds are few, and an inventory has them side by side. */
+			for (size_t j = kinds.n; j-- > 0 && !known;)
+				known = str_eq(kinds.p[j]->id.kind, e->id.kind) &&
+					str_eq(kinds.p[j]->id.group, e->id.group) &&
+					str_eq(kinds.p[j]->version, e->version);
+			if (!known)
+				*ARENA_PUSH(a, &kinds) = e;
+		}
+	}
+	for (size_t i = 0; i < kinds.n; i++) {
+		const struct inv_entry *e = kinds.p[i];
+
+		target_unwatch(p->target, e->id.group, e->version, e->id.kind);
+		err_free(target_watch(p->target, e->id.group, e->version, e->id.kind));
+	}
+}
+
 static void still_down(void *arg)
 {
 	struct place *p = arg;

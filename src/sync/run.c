@@ -266,6 +266,7 @@ static void fail(struct run *r, str reason, str message, const struct apply_step
 	t.notes = a->doc->notes;
 	tell(s, &t);
 	metric_add(s->metrics, METRIC_SYNCS, 1, LABELS(a->name, "failed"));
+	hex_set(a->tried, str_from(r->rev));
 	app_set_state(a, APP_FAILED, arena_str(r->arena, reason).p,
 		      arena_str(r->arena, t.message).p, t.release.p);
 	a->fails++;

@@ -345,7 +345,10 @@ void show_app(struct sync *s, struct buf *b, const struct app_run *r, bool whole
 	show_text(b, "message", r->message);
 	if (r->state == APP_WAITING)
 		show_text(b, "plan", r->plan_id);
-	show_text(b, "revision", r->rev[0] ? r->rev : r->synced);
+	show_text(b, "revision",
+		  r->state == APP_FAILED && r->tried[0] ? r->tried
+		  : r->rev[0]                           ? r->rev
+							: r->synced);
 	show_time(b, "appliedAt", r->synced_at);
 	show_str(b, "health", health_state_name(worst.state));
 	buf_printf(b, ",\"drift\":{\"objects\":%zu,\"fields\":%zu}", c.drift_objects,

@@ -189,10 +189,15 @@ static void try_free(struct source_try *t)
 
 static void end_try(struct source_run *r)
 {
+	bool moved = r->moved;
+
 	try_free(r->attempt);
 	r->attempt = NULL;
 	r->step = SOURCE_REST;
+	r->moved = false;
 	settled(r);
+	if (moved && !r->s->stopping)
+		source_poll(r); /* the tip went on while this one was judged */
 }
 
 /* The network, a credential or our own disk is at fault. Takes e. */
@@ -850,6 +855,7 @@ void source_tip(struct source_run *r, str oid, str ref)
 	hex_set(r->tip, oid);
 	snprintf(r->tip_ref, sizeof(r->tip_ref), STR_FMT, STR_ARG(ref));
 	if (r->suspended || r->attempt) {
+		r->moved |= r->attempt && !str_eq(r->attempt->oid, oid);
 		settled(r);
 		return;
 	}

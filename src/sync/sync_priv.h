@@ -64,6 +64,7 @@ struct place {
 	struct timer *timer;
 	unsigned fails;
 	msec down_since; /* wall clock; 0: it answers */
+	msec compared_at; /* monotonic: when everything was last listed anew */
 	bool told;       /* target.unreachable is open */
 	char *why;       /* of DOWN */
 	struct arena *arena; /* of records */
@@ -76,6 +77,8 @@ void place_put(struct place *p); /* one user less */
 const struct target_record *place_record(const struct place *p, str app); /* NULL: none */
 void place_free(struct place *p);
 void place_connect(struct place *p);
+/* Everything that is watched is listed anew: the net below the watches. Not twice within `most`. */
+void place_compare(struct place *p, msec most);
 
 /* ------------------------------------------------------------------ sources */
 
@@ -95,6 +98,7 @@ struct source_run {
 	bool suspended;       /* by the document or a person */
 	bool fetch_accepted;  /* the object store has lost the accepted commit */
 	bool stalled;         /* a credential or a ref is wrong: see why */
+	bool moved;           /* another tip was named while one is judged */
 	bool untrusted;       /* the accepted commit's key is trusted no more */
 	struct hash refused_digest; /* of the signers when the tip was refused */
 	char tip[SYNC_MAX_HEX + 1]; /* that the remote named last */
@@ -178,6 +182,7 @@ struct app_run {
 
 	struct rendering *now; /* in force: what should be; NULL: nothing rendered yet */
 	char rev[SYNC_MAX_HEX + 1];      /* revision in force: that of now, or one that touches nothing */
+	char tried[SYNC_MAX_HEX + 1];    /* of FAILED: the revision that failed */
 	char synced[SYNC_MAX_HEX + 1];   /* the last that was applied */
 	char healthy[SYNC_MAX_HEX + 1];  /* the last that was healthy */
 	msec synced_at, healthy_at;
@@ -199,6 +204,8 @@ struct app_run {
 	struct timer *timer;   /* interval or retry */
 	msec next_at;          /* wall clock; 0: not set */
 	SYNC_LIST(struct heal_run) heals;
+	struct target_call *compare; /* a folder is read anew, some files at a time */
+	size_t compared;
 	bool going; /* its document is gone: everything of it is deleted, then it is */
 };
 MUST_CHECK struct err *app_new(struct sync *s, const struct app *doc, struct app_run **ret);
