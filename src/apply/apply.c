@@ -172,6 +172,13 @@ static void begin(void *arg)
 	inventory_pending(a);
 }
 
+/* Steps may be at their end again and again while callers go back up the stack: once counts. */
+void steps_over(struct apply *a)
+{
+	if (a->phase == PHASE_SEND || a->phase == PHASE_PRUNE)
+		phase_over(a);
+}
+
 /* ------------------------------------------------------------------ life */
 
 static struct err *refusal(const struct plan_step *s)

@@ -117,4 +117,5 @@ void prune_send(struct run *r);
 
 /* apply.c */
 void phase_over(struct apply *a);
+void steps_over(struct apply *a); /* of the phase in which steps are sent */
 void apply_fails(struct apply *a, struct err *e); /* all of it; takes e */

@@ -302,7 +302,7 @@ void order_begin(struct apply *a, bool deletions)
 	}
 	send_ready(a);
 	if (!--a->open)
-		phase_over(a);
+		steps_over(a);
 }
 
 /* ------------------------------------------------------------------ ends */
@@ -328,7 +328,7 @@ void run_over(struct run *r, enum run_state s)
 	r->state = s;
 	settle_stop(r);
 	if (!--a->open)
-		phase_over(a);
+		steps_over(a);
 }
 
 /* Those that wait for it, and for them. They are counted in this phase, or in none yet. */
@@ -452,6 +452,6 @@ void run_fails(struct run *r, enum apply_result result, struct err *e)
 	if (live_app_doc(a->o.app)->on_error == ON_ERROR_STOP)
 		skip_rest(a);
 	end_useless(a);
-	if (!--a->open && a->phase != PHASE_PENDING)
-		phase_over(a);
+	if (!--a->open)
+		steps_over(a);
 }

@@ -227,6 +227,6 @@ void send_ready(struct apply *a)
 	}
 	a->ready.n = 0;
 	a->dispatching--;
-	if (!--a->open && !a->stopped)
-		phase_over(a);
+	if (!--a->open)
+		steps_over(a);
 }

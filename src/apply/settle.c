@@ -278,8 +278,8 @@ static void on_discovered(void *arg, struct err *e)
 	if (open && !a->again)
 		a->again = timer_start(a->o.loop, APPLY_DISCOVER_AGAIN, discover, a);
 	send_ready(a);
-	if (!--a->open && !a->stopped)
-		phase_over(a);
+	if (!--a->open)
+		steps_over(a);
 }
 
 static void discover(void *arg)
