@@ -322,3 +322,38 @@ def test_a_damaged_store_is_fetched_anew(repo, server, store, fetch):
     fetch(server.url('fleet'), tip, haves=[tip], fresh=True).ok()
     assert len(store.packs()) == 1 and store.packs() != old
     assert store.git('rev-list', '--count', tip) == '2'
+
+
+def test_a_worker_killed_in_the_middle_leaves_nothing_that_the_next_does_not_sweep_up(repo, server, store, fetch):
+    import threading
+    tip = repo.commit({'a': 'x' * 1000})
+    arrived, free = threading.Event(), threading.Event()
+
+    def hook(h, body):
+        if h.command != 'POST':
+            return False
+        h.server.hook = None
+        h.send_response(200)
+        h.send_header('Content-Length', '100000')
+        h.end_headers()
+        start = b'PACK\0\0\0\2\0\0\0\3'
+        h.wfile.write(b'000dpackfile\n%04x\x01' % (len(start) + 5) + start)
+        h.wfile.flush()
+        arrived.set()
+        free.wait(30)
+        return True
+    server.server.hook = hook
+    p, sock = worker.start('leeboard-fetch')
+    worker.send_job(sock, {'op': 'fetch', 'objects': store.path, 'url': server.url('fleet'), 'want': tip, 'auth': 'none'})
+    assert arrived.wait(20)
+    deadline = 200
+    while not store.litter() and deadline:  # the file appears a moment after the bytes went out
+        threading.Event().wait(0.05)
+        deadline -= 1
+    assert len(store.litter()) == 1
+    p.kill()
+    p.wait()
+    sock.close()
+    free.set()
+    fetch(server.url('fleet'), tip).ok()
+    assert store.litter() == [] and len(store.packs()) == 1
