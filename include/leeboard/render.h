@@ -22,6 +22,7 @@ enum render_order { RENDER_ORDER_DEFAULT, RENDER_ORDER_LEGACY, RENDER_ORDER_NONE
 struct render_plain {
 	bool never;                         /* such a folder is an error, as for kustomize */
 	bool flat;                          /* not the folders below */
+	bool empty;                         /* no manifest at all is no error: nothing is wanted */
 	const struct config_texts *include; /* globs; NULL or empty: all */
 	const struct config_texts *exclude; /* globs; NULL: none */
 	str ignore;                         /* further lines in the syntax of .sourceignore */

@@ -624,7 +624,7 @@ static struct err *plain_build(struct build *b, str folder, struct kustomization
 		if (!at || folder.p[at] == '/')
 			TRY(add_ignores(&p, str_sub(folder, 0, at)));
 	TRY(load_plain(&p, folder, 0));
-	if (!k->resources.n)
+	if (!k->resources.n && !b->opts->plain.empty)
 		return err_new(ERR_NOT_FOUND,
 			       "folder '" STR_FMT
 			       "' has neither a kustomization.yaml nor a manifest",

@@ -94,7 +94,8 @@ static struct err *path_missing(struct tree *t, const struct job_render *j)
 static struct err *render(struct arena *a, const struct job_render *j, struct tree *t,
 			  struct worker_out *out)
 {
-	const struct render_opts opts = {.overlay = j->overlay, .plain = {.ignore = j->ignore}};
+	const struct render_opts opts = {.overlay = j->overlay,
+					 .plain = {.ignore = j->ignore, .empty = true}};
 	struct render_result result = {0};
 	struct err *e;
 

@@ -305,11 +305,8 @@ void run_rendered(struct run *r, struct err *e)
 	if (e) {
 		/* The object store may have been lost with the state directory: it is fetched
 		 * again. */
-		if (err_code(e) == ERR_NOT_FOUND && !r->dry &&
-		    str_eq(str_from(r->rev), r->app->source->trust.accepted_oid)) {
-			r->app->source->fetch_accepted = true;
-			source_poll(r->app->source);
-		}
+		if (err_code(e) == ERR_NOT_FOUND && !r->dry)
+			source_lost(r->app->source, str_from(r->rev));
 		fail_err(r, e);
 		return;
 	}

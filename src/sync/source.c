@@ -1051,6 +1051,15 @@ void source_begin(struct source_run *r)
 	}
 }
 
+void source_lost(struct source_run *r, str oid)
+{
+	if (!str_eq(oid, r->trust.accepted_oid) || str_eq(oid, str_from(r->refetched)))
+		return;
+	hex_set(r->refetched, oid);
+	r->fetch_accepted = true;
+	source_poll(r);
+}
+
 void source_halt(struct source_run *r)
 {
 	poll_leave(r);

@@ -101,6 +101,7 @@ struct source_run {
 	bool moved;           /* another tip was named while one is judged */
 	bool untrusted;       /* the accepted commit's key is trusted no more */
 	struct hash refused_digest; /* of the signers when the tip was refused */
+	char refetched[SYNC_MAX_HEX + 1]; /* the accepted commit that was fetched once more */
 	char tip[SYNC_MAX_HEX + 1]; /* that the remote named last */
 	char tip_ref[256];
 	msec polled_at, failing_since; /* wall clock; 0: never, it answers */
@@ -118,6 +119,8 @@ void source_free(struct source_run *r);
 void source_config(struct source_run *r, const struct source *doc);
 void source_begin(struct source_run *r); /* targets are known, as far as needed: polls start */
 void source_poll(struct source_run *r);  /* now */
+/* The object store may have lost this commit: fetched anew, once. */
+void source_lost(struct source_run *r, str oid);
 void source_halt(struct source_run *r);  /* no poll, fetch or verification any more */
 bool source_busy(const struct source_run *r);
 /* Calls fn once when no poll, fetch or verification is going on after this. */
