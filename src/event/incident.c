@@ -1,10 +1,11 @@
-/* Open incidents: few at a time, so a vector will do. The key says what must agree; the id is made
- * at the raise, so that the next incident of the same thing has another. */
+/* Open incidents: a vector will do, hashes compared first. The key says what must agree; the id is
+ * made at the raise, so that the next incident of the same thing has another. */
 #include "leeboard/event.h"
 
 #include <stdlib.h>
 
 struct incident {
+	uint64_t hash; /* of the key: thousands may be open, and each event looks for its own */
 	char *key, *id;
 };
 struct incidents {
@@ -36,8 +37,10 @@ void incidents_free(struct incidents *s)
 
 static size_t find(const struct incidents *s, str key)
 {
+	uint64_t hash = str_hash(key);
+
 	for (size_t i = 0; i < s->n; i++) {
-		if (str_eq(str_from(s->p[i].key), key))
+		if (s->p[i].hash == hash && str_eq(str_from(s->p[i].key), key))
 			return i;
 	}
 	return SIZE_MAX;
@@ -51,7 +54,8 @@ void incidents_restore(struct incidents *s, str key, str id)
 		s->cap = s->cap ? s->cap * 2 : 8;
 		s->p = xrealloc(s->p, s->cap * sizeof s->p[0]);
 	}
-	s->p[s->n++] = (struct incident){xstrndup(key.p, key.n), xstrndup(id.p, id.n)};
+	s->p[s->n++] =
+		(struct incident){str_hash(key), xstrndup(key.p, key.n), xstrndup(id.p, id.n)};
 }
 
 /* Names and identities have no tab, so the key is unambiguous. */

@@ -10,13 +10,15 @@
 static void mark_suspect(struct store *s)
 {
 	CLEANUP(buf) struct buf path = BUF_INIT;
-	CLEANUP(fd) int fd = -1;
+	int fd;
 
 	if (s->suspect)
 		return;
 	s->suspect = true;
 	buf_printf(&path, "%s.suspect", s->db_path);
 	fd = open(path.p, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
 }
 
 struct err *db_err(struct store *s, const char *what)

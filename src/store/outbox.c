@@ -99,7 +99,7 @@ static struct err *outbox_next(void *self, str emitter, uint64_t *number, uint64
 {
 	CLEANUP(arena) struct arena *a = arena_new();
 	struct store *s = self;
-	uint64_t n, q;
+	uint64_t n = 0, q = 0;
 
 	TRY(store_begin(s));
 	struct err *e = count(s, STR("event"), &n);

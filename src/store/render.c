@@ -80,7 +80,7 @@ static struct err *put_object(struct store *s, int64_t render, size_t ord, const
 	CLEANUP(query) struct query q = {0};
 	CLEANUP(arena) struct arena *a = arena_new();
 	CLEANUP(buf) struct buf origins = BUF_INIT;
-	int64_t blob, origin = 0;
+	int64_t blob = 0, origin = 0;
 
 	TRY(put_blob(s, w->json, &blob));
 	print_origins(w, &origins);

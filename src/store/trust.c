@@ -12,6 +12,7 @@
 #define MAGIC "leeboard-trust "
 #define VERSION 1u
 #define HEAD_MOST 160u
+#define HEX_LEN ((size_t)2 * HASH_LEN)
 
 /* Rows: member, key. */
 #define TEXTS(X)                                                                                   \
@@ -216,7 +217,7 @@ struct err *store_trust_parse(struct arena *a, str bytes, uint64_t *serial, stru
 			return bad();
 	}
 	if (rest.n || !str_to_u64(word[0], &version) || !str_to_u64(word[1], &count) ||
-	    !str_to_u64(word[2], &length) || word[3].n != 2 * HASH_LEN)
+	    !str_to_u64(word[2], &length) || word[3].n != HEX_LEN)
 		return bad();
 	json = str_sub(bytes, end + 1, SIZE_MAX);
 	if (json.n != length + 1 || json.p[length] != '\n')
