@@ -85,7 +85,7 @@ static size_t bytes_of(str s, size_t n)
 static void keep_source(struct err *e, str text)
 {
 	size_t from, to;
-	str line;
+	str line = STR_NONE; /* a text may not be kept */
 
 	for (uint32_t at = 1; str_split(&text, '\n', &line); at++)
 		if (at == e->line)

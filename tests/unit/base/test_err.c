@@ -45,6 +45,14 @@ static void the_caret_stands_under_tabs_and_letters_of_two_bytes(void **state)
 		    "      | \t    ^\n");
 }
 
+static void a_text_that_is_not_kept_shows_no_line(void **state)
+{
+	static const struct text gone = {.name = STR("a.yaml")};
+
+	(void)state;
+	check_print(err_at(ERR_INVALID, (loc){&gone, 2, 5}, "wrong"), "a.yaml:2:5: wrong\n");
+}
+
 static void an_error_without_a_place_is_one_line(void **state)
 {
 	(void)state;
@@ -135,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_shows_place_line_caret_context_and_hint),
 		cmocka_unit_test(the_caret_stands_under_tabs_and_letters_of_two_bytes),
+		cmocka_unit_test(a_text_that_is_not_kept_shows_no_line),
 		cmocka_unit_test(an_error_without_a_place_is_one_line),
 		cmocka_unit_test(foreign_text_in_a_message_cannot_drive_the_terminal),
 		cmocka_unit_test(joined_errors_are_printed_in_order_and_wrapped_together),
