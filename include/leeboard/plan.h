@@ -143,7 +143,9 @@ struct plan_step {
 	size_t fields_n, fields_all; /* fields holds at most PLAN_MAX_FIELDS */
 	const struct node *live;     /* as plan saw it (for target_apply.adopt); NULL: not needed */
 	bool force;      /* target_apply.force */
-	bool drifted;    /* overwrites drift */
+	bool drifted;    /* overwrites drift; of NONE: drift that is left standing */
+	bool left;       /* NONE, though Git may say otherwise (held, skipped, if-absent, drift that is not
+			  * healed): what stands there is no baseline of the want */
 	unsigned waits;  /* enum plan_reason, or'ed; 0: may go */
 	int propagation; /* enum propagation, of deletions and recreations */
 	msec timeout;    /* leeboard.dev/timeout, else the App's health.timeout */
