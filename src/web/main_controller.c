@@ -211,8 +211,11 @@ int main(int argc, char **argv)
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);
-	/* Credentials are in memory: no core, no ptrace by others of this user. */
+#ifndef LEEBOARD_SANITIZE
+	/* Credentials are in memory: no core, no ptrace by others of this user. LeakSanitizer
+	 * traces its own process. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
 	hash_init();
 	p.loop = loop_new();
 	p.log = log_new(2, LOG_LOGFMT, LOG_INFO);
