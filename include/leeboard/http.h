@@ -34,6 +34,7 @@ struct http_tls {
 struct http_request {
 	str method; /* empty: GET */
 	str url;    /* http or https, no user or password in it */
+	const char *unix_socket; /* connect there, url's host is only said; NULL: to url's host */
 	const struct http_header *headers;
 	size_t headers_n;
 	str body;

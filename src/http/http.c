@@ -494,6 +494,15 @@ static struct err *set_url(struct http_call *c, str url, str server_name)
 	return NULL;
 }
 
+static void set_unix_socket(struct http_call *c, const char *path)
+{
+	if (!path)
+		return;
+	curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, path);
+	buf_clear(&c->where);
+	buf_str(&c->where, str_from(path));
+}
+
 static struct err *set_headers(struct http_call *c, const struct http_request *req)
 {
 	bool has_type = false;
@@ -664,6 +673,7 @@ struct err *http_send(struct http *h, const struct http_request *req,
 	c->easy = curl_easy_init();
 	assert(c->easy);
 	TRY(set_url(c, req->url, req->tls.server_name));
+	set_unix_socket(c, req->unix_socket);
 	TRY(set_method(c, req));
 	TRY(set_headers(c, req));
 	TRY(set_tls(c, &req->tls));
