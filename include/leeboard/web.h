@@ -12,7 +12,7 @@
  * libmicrohttpd runs on the loop, nothing blocks. Long answers are suspended connections; who goes
  * away is noticed and unasked.
  *
- * Order: sync_start -> web_start -> loop -> web_stop -> sync_stop. All is borrowed and must outlive
+ * Order: sync_new -> web_start -> loop -> web_stop -> sync_stop. All is borrowed and must outlive
  * web_stop, but the documents, which may change: they are read in web_start alone. */
 #pragma once
 #include "leeboard/sync.h"

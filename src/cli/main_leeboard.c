@@ -1,66 +1,66 @@
-/* main_leeboard.c: the command for people. Verbs are rows of a table; the ones that need a daemon
- * or a heavy library live in programs of their own. */
+/* main_leeboard.c: the command for people. Verbs are rows of a table (verb.h); the ones that need a
+ * daemon or a heavy library live in programs of their own. */
 #include "leeboard/cli.h"
+#include <sys/stat.h>
 
-static int cmd_version(int argc, char **argv);
-static int cmd_help(int argc, char **argv);
-
-static const struct verb {
-	const char *name, *what;
-	int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit status */
-} verbs[] = {
-	{"render", "print the objects of a folder, as kustomize build does", cli_render},
-	{"check", "say every mistake of some documents at once", cli_check},
-	{"explain", "what a kind or a field of a document means", cli_explain},
-	{"help", "say what there is", cmd_help},
-	{"version", "print the version", cmd_version},
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} runs[] = {
+	{"render", cli_render}, {"check", cli_check},     {"explain", cli_explain},
+	{"graph", cli_graph},   {"init", cli_init},       {"completion", cli_completion},
+	{"help", cli_help},     {"version", cli_version},
 };
 
-static int cmd_version(int argc UNUSED, char **argv UNUSED)
+static bool has_word(int argc, char **argv, const char *word)
 {
-	puts("leeboard " LEEBOARD_VERSION);
-	return 0;
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], word))
+			return true;
+	return false;
 }
 
-static int cmd_help(int argc UNUSED, char **argv UNUSED)
+/* A repository is a folder here; anything else is a Source of the daemon. */
+static bool names_a_repository(int argc, char **argv)
 {
-	puts("usage: leeboard VERB ...\n");
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		printf("  %-10s %s\n", verbs[i].name, verbs[i].what);
-	puts("\nleeboard VERB -h says more about one.");
-	return 0;
+	struct stat st;
+
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] != '-')
+			return strchr(argv[i], '/') ||
+			       (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode));
+	return false;
 }
 
-static int unknown_verb(const char *word)
+static int run_verb(const struct verb *v, int argc, char **argv)
 {
-	str names[ARRAY_LEN(verbs)];
-	CLEANUP(buf) struct buf shown = BUF_INIT;
-	struct err *e;
-	str near;
-
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		names[i] = str_from(verbs[i].name);
-	near = str_nearest(str_from(word), names, ARRAY_LEN(verbs));
-	buf_escaped(&shown, str_from(word));
-	e = err_new(ERR_USAGE, "unknown verb '%s'", shown.p ? shown.p : "");
-	e = near.n ? err_hint(e, "did you mean '" STR_FMT "'?", STR_ARG(near))
-		   : err_hint(e, "leeboard help lists them");
-	return cli_fail(e, 0);
+	if (v->program == VERB_VERIFY && !names_a_repository(argc, argv))
+		return cli_start(VERB_CLIENT, argc, argv);
+	if (v->program != VERB_SELF)
+		return cli_start(v->program, argc, argv);
+	/* A revision is read from an object store: that is the render worker's library. */
+	if (!strcmp(v->name, "render") &&
+	    (has_word(argc, argv, "--rev") || has_word(argc, argv, "--repo")))
+		return cli_start_named("leeboard-render", false, argc, argv);
+	for (size_t i = 0; i < ARRAY_LEN(runs); i++)
+		if (!strcmp(v->name, runs[i].name))
+			return runs[i].run(argc, argv);
+	return cli_fail(verb_unknown(str_from(v->name)), 0);
 }
 
 int main(int argc, char **argv)
 {
+	const struct verb *v;
+
 	hash_init();
 	if (argc < 2) {
-		cmd_help(argc, argv);
+		cli_help(1, argv);
 		return 2;
 	}
 	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))
-		return cmd_help(argc, argv);
+		return cli_help(1, argv);
 	if (!strcmp(argv[1], "--version"))
-		return cmd_version(argc, argv);
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		if (!strcmp(argv[1], verbs[i].name))
-			return verbs[i].run(argc - 1, argv + 1);
-	return unknown_verb(argv[1]);
+		return cli_version(1, (char *[]){(char[]){"version"}, NULL});
+	v = verb_find(str_from(argv[1]));
+	return v ? run_verb(v, argc - 1, argv + 1) : cli_fail(verb_unknown(str_from(argv[1])), 0);
 }

@@ -100,7 +100,7 @@ static struct err *read_args(int argc, char **argv, struct args *ret)
 
 /* The tree to read and the folder in it: below the current folder where DIR is, so that places
  * read as the person typed them; else from the root of the file system. */
-static struct err *open_tree(struct arena *a, const char *dir, struct tree **tree, str *path)
+struct err *cli_open_tree(struct arena *a, const char *dir, struct tree **tree, str *path)
 {
 	char real[PATH_MAX], cwd[PATH_MAX];
 	str r, c;
@@ -163,7 +163,7 @@ int cli_render(int argc, char **argv)
 		fputs(usage, stdout);
 		return 0;
 	}
-	e = open_tree(a, args.dir, &t, &path);
+	e = cli_open_tree(a, args.dir, &t, &path);
 	if (e)
 		return cli_fail(e, 0);
 	e = render_build(a, t, path, &args.opts, &result);

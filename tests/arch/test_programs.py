@@ -10,6 +10,7 @@ import house
 # design: what is not linked cannot be attacked. Libraries beyond libc that a program may need.
 MAY_NEED = {
     'leeboard': {'libyaml-0', 'libsodium', 'libuv'},
+    'leeboard-client': {'libcurl', 'libsodium', 'libuv'},
     'leeboard-fetch': {'libuv', 'libcurl', 'libsodium', 'libgit2', 'libseccomp'},
     'leeboard-verify': {'libyaml-0', 'libsodium', 'libcrypto', 'libgit2', 'libseccomp'},
     'leeboard-render': {'libyaml-0', 'libsodium', 'libgit2', 'libseccomp'},
