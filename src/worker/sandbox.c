@@ -143,7 +143,8 @@ static bool rules(scmp_filter_ctx f, enum sandbox_role role)
 		SCMP_SYS(faccessat2), SCMP_SYS(getcwd), SCMP_SYS(memfd_create),                    \
 		SCMP_SYS(ftruncate), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(uname),   \
 		SCMP_SYS(sched_yield), SCMP_SYS(fadvise64), SCMP_SYS(tgkill),                      \
-		SCMP_SYS(sched_getaffinity), SCMP_SYS(restart_syscall)
+		SCMP_SYS(sched_getaffinity), SCMP_SYS(restart_syscall),                            \
+		SCMP_SYS(sysinfo) /* qsort of much asks how much memory there is */
 #define CALLS_FETCH                                                                                \
 	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),             \
 		SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(sendmmsg),                  \
@@ -156,7 +157,7 @@ static bool rules(scmp_filter_ctx f, enum sandbox_role role)
 		SCMP_SYS(mkdirat), SCMP_SYS(rmdir), SCMP_SYS(fsync), SCMP_SYS(fdatasync),          \
 		SCMP_SYS(fchmod), SCMP_SYS(chmod), SCMP_SYS(fchmodat), SCMP_SYS(umask),            \
 		SCMP_SYS(utimensat), SCMP_SYS(fallocate), SCMP_SYS(clock_nanosleep),               \
-		SCMP_SYS(nanosleep), SCMP_SYS(getppid), SCMP_SYS(sysinfo)
+		SCMP_SYS(nanosleep), SCMP_SYS(getppid)
 
 static bool allow(scmp_filter_ctx f, const int *calls, size_t n)
 {
