@@ -337,6 +337,8 @@ static void on_done(void *arg, const struct http_response *h, struct err *e)
 	}
 	if (r->ask.lane == KUBE_WRITE && p.status < 300)
 		grow(r->k);
+	if (r->k->lost && r->ask.lane != KUBE_STREAM)
+		kube_watch_hurry(r->k);
 	finish(r, &p, NULL);
 }
 

@@ -350,7 +350,7 @@ static void on_deleted(void *arg, const struct kube_reply *r, struct err *e)
 		kube_discover(d->op.k, &d->op, on_rediscovered, d);
 	} else if (r->status == 404)
 		done(d, NULL);
-	else if (r->status == 409 && d->uid.n && str_contains(r->body, STR("UID in precondition")))
+	else if (d->uid.n && kube_other_uid(r->status, r->body))
 		done(d, NULL); /* another object: not ours */
 	else
 		done(d, kube_error(r->what, r->status, r->body));

@@ -113,6 +113,8 @@ void kube_status_read(struct arena *a, str body, struct kube_status *ret);
 MUST_CHECK struct err *kube_error(const struct kube_what *w, unsigned status, str body);
 /* 404 because the kind is not served, not because the object is missing. */
 bool kube_no_such_resource(unsigned status, str body);
+/* Another object has the name that a uid was named with. */
+bool kube_other_uid(unsigned status, str body);
 /* A 500 that no repetition cures. */
 bool kube_is_final(unsigned status, str body);
 /* The server's sentence, for a terminal, shortened. */
@@ -319,6 +321,7 @@ void kube_pump(struct kube *k);
 void kube_queue_fail(struct kube *k, const char *why); /* everything that waits for a server */
 void kube_watch_free_all(struct kube *k);
 void kube_watch_kinds_changed(struct kube *k);
+void kube_watch_hurry(struct kube *k); /* the server answers again */
 void kube_kept_free(struct kube *k);
 
 /* ------------------------------------------------------------------ the operations */

@@ -64,6 +64,13 @@ bool kube_no_such_resource(unsigned status, str body)
 				 str_starts(body, STR("404 page not found")));
 }
 
+bool kube_other_uid(unsigned status, str body)
+{
+	return status == 409 && (str_contains(body, STR("UID in precondition")) ||
+				 str_contains(body, STR("UID in the precondition")) ||
+				 str_contains(body, STR("uid mismatch")));
+}
+
 bool kube_is_final(unsigned status, str body)
 {
 	return status == 500 && (str_contains(body, STR("failed to create typed ")) ||
@@ -141,12 +148,20 @@ static struct err *conflict(const struct saying *y)
 	return err_new(ERR_CONFLICT, "%s of %s: held by %s", fields.p, y->object->p, managers.p);
 }
 
+static struct err *replaced(const struct saying *y)
+{
+	return err_new(ERR_CONFLICT, "%s is another object now: it was deleted and made anew",
+		       y->object->p);
+}
+
 static struct err *code_409(const struct saying *y)
 {
 	struct err *e = conflict(y);
 
 	if (e)
 		return e;
+	if (kube_other_uid(409, y->s->message))
+		return replaced(y);
 	if (str_eq(y->s->reason, STR("AlreadyExists")))
 		return err_new(ERR_CONFLICT, "%s is there already", y->object->p);
 	return err_new(ERR_CONFLICT, "cannot %s %s: %s", y->w->verb, y->object->p, y->says->p);
@@ -234,6 +249,8 @@ static struct err *code_422(const struct saying *y)
 	for (size_t i = 0; i < y->s->causes_n; i++) {
 		if (!says_immutable(y->s->causes[i].message))
 			continue;
+		if (str_eq(y->s->causes[i].field, STR("metadata.uid")))
+			return replaced(y);
 		immutable = true;
 		buf_str(&fields, fields.n ? STR(", ") : STR(""));
 		kube_sentence(&fields, y->s->causes[i].field);

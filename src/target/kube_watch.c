@@ -136,6 +136,16 @@ static void told_put(struct kube_watch *w, str ns, str name)
 
 /* ------------------------------------------------------------------ telling */
 
+/* Whoever waits before another try need not wait longer. */
+void kube_watch_hurry(struct kube *k)
+{
+	for (struct kube_watch *w = k->watches; w; w = w->next)
+		if (w->timer && w->fails && !w->complained) {
+			timer_stop(w->timer);
+			w->timer = timer_start(k->t.loop, 0, on_timer, w);
+		}
+}
+
 static void answers(struct kube *k)
 {
 	struct target_event e = {.kind = TARGET_FOUND};
@@ -143,12 +153,7 @@ static void answers(struct kube *k)
 	if (!k->lost)
 		return;
 	k->lost = false;
-	for (struct kube_watch *w = k->watches; w;
-	     w = w->next) /* the others need not wait longer */
-		if (w->timer && w->fails) {
-			timer_stop(w->timer);
-			w->timer = timer_start(k->t.loop, 0, on_timer, w);
-		}
+	kube_watch_hurry(k);
 	target_tell(&k->t, &e);
 }
 

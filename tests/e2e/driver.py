@@ -17,7 +17,7 @@ from cluster import LIMIT, TOP
 class Driver:
     def __init__(self, program, kubeconfig, instance, holder, delete_timeout=0, requests=0, programs=()):
         self.process = subprocess.Popen([program, kubeconfig, instance, holder, str(delete_timeout), str(requests), *programs],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.answers, self.events, self.serial, self.rest = {}, [], 0, b''
         self.said = ''
 
@@ -25,8 +25,14 @@ class Driver:
         """The tag by which answer() knows what comes back."""
         self.serial += 1
         tag = str(self.serial)
-        self.process.stdin.write(json.dumps({'op': op, 'tag': tag, **args}).encode() + b'\n')
-        self.process.stdin.flush()
+        data = memoryview(json.dumps({'op': op, 'tag': tag, **args}).encode() + b'\n')
+        while data:     # read meanwhile: it may be busy telling us something
+            _, writable, _ = select.select([], [self.process.stdin], [], 0.01)
+            if writable:
+                # PIPE_BUF bytes never block where a pipe is writable
+                data = data[os.write(self.process.stdin.fileno(), data[:4096]):]
+            else:
+                self.take(0)
         return tag
 
     def read(self, until):
@@ -36,20 +42,25 @@ class Driver:
             found = until()
             if found is not None:
                 return found
-            left = end - time.monotonic()
-            readable, _, _ = select.select([self.process.stdout], [], [], max(left, 0))
-            if not readable:
+            if not self.take(max(end - time.monotonic(), 0)):
                 raise AssertionError('nothing came in %g s; events: %s' % (LIMIT, [self.brief(e) for e in self.events[-20:]]))
-            data = os.read(self.process.stdout.fileno(), 1 << 20)
-            if not data:
-                raise AssertionError('the driver ended: ' + self.process.stderr.read().decode('utf-8', 'replace'))
-            *lines, self.rest = (self.rest + data).split(b'\n')
-            for line in lines:
-                o = json.loads(line)
-                if 'event' in o:
-                    self.events.append(o)
-                else:
-                    self.answers[o['tag']] = o
+
+    def take(self, wait):
+        """What has come; False: nothing did."""
+        readable, _, _ = select.select([self.process.stdout], [], [], wait)
+        if not readable:
+            return False
+        data = os.read(self.process.stdout.fileno(), 1 << 20)
+        if not data:
+            raise AssertionError('the driver ended: ' + self.process.stderr.read().decode('utf-8', 'replace'))
+        *lines, self.rest = (self.rest + data).split(b'\n')
+        for line in lines:
+            o = json.loads(line)
+            if 'event' in o:
+                self.events.append(o)
+            else:
+                self.answers[o['tag']] = o
+        return True
 
     @staticmethod
     def brief(e):
