@@ -66,6 +66,9 @@ MUST_CHECK struct err *diff_managed_read(struct arena *a, const struct node *roo
 					 struct diff_managed *ret);
 /* The one entry of `manager` with operation Apply and no subresource; NULL: none or several. */
 const struct diff_manager *diff_managed_ours(const struct diff_managed *m, str manager);
+/* What of live this manager owns, with what identifies the object: stands in for last-applied where
+ * nobody kept what was sent. NULL: live is no map. */
+const struct node *diff_owned(struct arena *a, const struct diff_manager *m, const struct node *live);
 
 enum diff_answer { DIFF_UNCHANGED, DIFF_CHANGED, DIFF_ASK };
 struct diff_projection {

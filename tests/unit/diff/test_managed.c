@@ -124,6 +124,36 @@ static void a_set_that_is_none_is_refused_with_its_place(void **state UNUSED)
 			    "test.json:1:8: a set of fields must be a map, not an integer");
 }
 
+static void what_a_manager_owns_stands_in_for_last_applied(void **state UNUSED)
+{
+	struct diff_managed m;
+	ARENA_TEST;
+	const struct node *live = json(
+		a,
+		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"uid\":"
+		"\"u\","
+		"\"labels\":{\"a\":\"1\",\"b\":\"2\"},\"annotations\":{\"x\":\"1\"},\"finalizers\":"
+		"[\"f\","
+		"\"g\"],\"managedFields\":[" ENTRY(
+			"leeboard", "Apply", "2026-11-22T10:00:00Z",
+			"{\"f:metadata\":{\"f:labels\":{\"f:a\":{}},\"f:annotations\":{\".\":{}},"
+			"\"f:finalizers\":{\"v:\\\"g\\\"\":{}}},\"f:spec\":{\"f:containers\":{"
+			"\"k:{\\\"name\\\":\\\"c\\\"}\":{\".\":{},\"f:image\":{}}},"
+			"\"f:tolerations\":{}}}") "]},"
+						  "\"spec\":{\"containers\":[{\"name\":\"c\","
+						  "\"image\":\"i\",\"tty\":true},"
+						  "{\"name\":\"d\"}],\"tolerations\":[{\"key\":"
+						  "\"k\"}]}}");
+
+	assert_null(diff_managed_read(a, live, &m));
+	assert_string_equal(text_of(a, diff_owned(a, &m.p[0], live)),
+			    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"annotations\":"
+			    "{},\"finalizers\":["
+			    "\"g\"],\"labels\":{\"a\":\"1\"},\"name\":\"p\"},\"spec\":{"
+			    "\"containers\":[{\"image\":\"i\","
+			    "\"name\":\"c\"}],\"tolerations\":[{\"key\":\"k\"}]}}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +164,7 @@ int main(void)
 		cmocka_unit_test(the_newest_holder_of_a_field_wrote_it),
 		cmocka_unit_test(a_removed_field_has_the_writers_of_the_window),
 		cmocka_unit_test(a_set_that_is_none_is_refused_with_its_place),
+		cmocka_unit_test(what_a_manager_owns_stands_in_for_last_applied),
 	};
 
 	hash_init();
