@@ -72,7 +72,7 @@ struct plan_object {
 	enum plan_sight sight;
 	str uid, failure;
 	const struct node *live;    /* META, SEEN */
-	const struct node *applied; /* last-applied tree, where it is known; else NULL */
+	const struct node *applied; /* the target's last-applied tree; NULL: it keeps none */
 	str wanted_by;   /* another App of this target wants it in this rollout (or, not part of it, now) */
 	str owned_by;    /* another App of this instance has it in its inventory */
 	bool added_since; /* it came after the tree that Git now returns to */
@@ -90,6 +90,9 @@ struct plan_in {
 	str instance;
 	const struct wants *wants;         /* of the revision */
 	const struct inventory *inventory; /* as at the target */
+	/* In force until now. An object whose digest in it is the one sent last has its last-applied there;
+	 * else the target's, else what we own of the live object. NULL: not known. */
+	const struct wants *before;
 	struct plan_look look;
 	bool marks;  /* the target marks objects (target_marks); without, the inventory alone says whose */
 	str manager; /* our field manager; empty: "leeboard" */

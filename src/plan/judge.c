@@ -1,4 +1,4 @@
-/* One object of the revision: whose it is, what differs, and what is to be done about it. */
+/* One object of the revision: whose it is, and what is to be done about it. */
 #include "plan_priv.h"
 
 struct plan_object look(const struct plan_in *in, obj_id id)
@@ -92,175 +92,6 @@ enum claim judge_claim(struct arena *a, const struct plan_in *in, const struct i
 	return CLAIM_ADOPT;
 }
 
-/* ------------------------------------------------------------------ what differs */
-
-static const struct node *without(struct arena *a, const struct node *n, const str *key,
-				  size_t left)
-{
-	uint64_t i = 0;
-	const struct node *below = node_is(n, NODE_MAP) ? node_get(n, *key) : NULL, *rest;
-	bool list = node_is(n, NODE_LIST) && str_to_u64(*key, &i) && i < n->n;
-
-	if (list)
-		below = n->items[i];
-	if (!below)
-		return n;
-	if (left == 1)
-		return list ? node_list_del(a, n, (size_t)i) : node_del(a, n, *key);
-	rest = without(a, below, key + 1, left - 1);
-	if (rest == below)
-		return n;
-	return list ? node_list_set(a, n, (size_t)i, rest) : node_set(a, n, *key, rest);
-}
-
-static const struct node *drop(struct arena *a, const struct node *root, str pointer)
-{
-	struct node_path path = {0};
-	struct err *e = node_pointer_split(a, pointer, &path);
-
-	err_free(e); /* config refuses such; in an annotation it means nothing */
-	return e || !path.n ? root : without(a, root, path.p, path.n);
-}
-
-/* What is compared: without what is ignored. NULL: nothing of it. Rules with managers need to know
- * who wrote, and hold for drift alone. */
-static const struct node *compared(struct arena *a, const struct plan_in *in,
-				   const struct object *o, const struct node *root)
-{
-	str own = obj_annotation(o, STR("leeboard.dev/ignore")), pointer;
-
-	for (size_t i = 0; root && i < in->app->drift_ignore.n; i++) {
-		const struct ignore_rule *r = &in->app->drift_ignore.p[i];
-
-		if (r->managers.n || !config_target_matches(&r->target, o->id, o->version, o->root))
-			continue;
-		if (!r->paths.n)
-			return NULL;
-		for (size_t j = 0; j < r->paths.n; j++)
-			root = drop(a, root, r->paths.p[j]);
-	}
-	while (root && own.n && str_split(&own, ',', &pointer))
-		root = drop(a, root, str_trim(pointer));
-	return root;
-}
-
-static bool holds_secret(obj_id id, str path)
-{
-	return obj_is_secret(id) &&
-	       (str_starts(path, STR(".data")) || str_starts(path, STR(".stringData")) ||
-		str_starts(path, STR(".metadata.annotations[\"kubectl.kubernetes.io/")) ||
-		str_eq(path, STR(".metadata.annotations")) || str_eq(path, STR(".metadata")) ||
-		!path.n);
-}
-
-static const struct node *keep(struct arena *a, const struct node *n, bool redacted)
-{
-	return n && !redacted ? node_dup(a, n) : NULL;
-}
-
-static void add_field(struct building *b, const struct want *w, const struct diff_managed *m,
-		      const struct diff_change *c, struct plan_field *f)
-{
-	const struct want_origin *origin = want_origin(w, c->path);
-	bool redacted = holds_secret(w->id, c->path);
-
-	*f = (struct plan_field){
-		.path = arena_str(b->a, c->path),
-		.class = c->class,
-		.git = keep(b->a, c->desired, redacted),
-		.live = keep(b->a, c->live, redacted),
-		.applied = keep(b->a, c->applied, redacted),
-		.redacted = redacted,
-		.origin_file = origin ? origin->file : w->file,
-		.origin_line = origin ? origin->line : w->line,
-	};
-	if (diff_class_alerts(c->class) && m->n) {
-		str ours = b->in->manager.n ? b->in->manager : STR("leeboard");
-		struct diff_writer who = diff_writer(b->scratch, m, c, ours, 0);
-
-		if (who.sure == DIFF_OWNER) {
-			f->writer = arena_str(b->a, who.p[0]->name);
-			f->writer_operation = arena_str(b->a, who.p[0]->operation);
-			f->writer_subresource = arena_str(b->a, who.p[0]->subresource);
-			f->writer_at = who.p[0]->time;
-		}
-	}
-}
-
-struct compare {
-	struct diff_changes changes;
-	struct diff_managed managed;
-	bool same_want; /* as sent last */
-	bool writes;    /* content that a write would change */
-	bool touches;   /* nothing of content, but ownership or what was applied last */
-	bool drift;     /* others changed what was ours */
-};
-
-/* `d`: what is compared of the want. */
-static struct err *compare(struct building *b, const struct want *w, const struct plan_object *k,
-			   const struct object *o, const struct node *d, bool ours,
-			   struct compare *ret)
-{
-	struct compare c = {.same_want = k->sent && hash_eq(&k->digest, &w->digest)};
-	const struct node *applied = c.same_want ? d : k->applied;
-	struct object seen = *o;
-
-	if (applied && applied != d)
-		applied = compared(b->scratch, b->in, o, applied);
-	err_free(diff_managed_read(b->scratch, k->live, &c.managed)); /* then without */
-
-	struct diff_witnesses x = {
-		.schema = obj_schema_of(node_get_text(o->root, STR("apiVersion")), w->id.kind),
-		.managed = &c.managed,
-		.applied = applied,
-		.desired = d,
-		.live = k->live,
-	};
-
-	TRY(diff_changes(b->scratch, &x, &c.changes));
-	/* Without what was applied last nobody can say who changed a field of ours: Git, then. */
-	for (size_t i = 0; i < c.changes.n; i++) {
-		struct diff_change *y = &c.changes.p[i];
-
-		if (!applied && ours && y->class == DIFF_TAKE_OVER)
-			y->class = DIFF_CHANGE;
-		c.writes |= diff_class_written(y->class);
-		c.touches |= y->class == DIFF_THERE;
-		c.drift |= diff_class_alerts(y->class);
-	}
-	if (b->in->marks) {
-		struct diff_projection p = {.answer = DIFF_ASK};
-
-		seen.root = d;
-		err_free(diff_project(b->scratch, &seen, k->live,
-				      b->in->manager.n ? b->in->manager : STR("leeboard"), &p));
-		/* It knows of ownership and of defaults; so where it is sure, it is right. */
-		if (p.answer == DIFF_UNCHANGED) {
-			c.writes = c.touches = c.drift = false;
-			c.changes.n = 0;
-		} else {
-			c.touches = true;
-		}
-	} else if (!applied || !node_equal(applied, d)) {
-		c.touches = true;
-	}
-	*ret = c;
-	return NULL;
-}
-
-static void show_fields(struct building *b, const struct want *w, const struct compare *c,
-			struct plan_step *s)
-{
-	size_t most = c->changes.n < PLAN_MAX_FIELDS ? c->changes.n : PLAN_MAX_FIELDS;
-	struct plan_field *p = ARENA_ARRAY(b->a, struct plan_field, most);
-
-	for (size_t i = 0; i < most; i++)
-		add_field(b, w, &c->managed, &c->changes.p[i], &p[i]);
-	s->fields = p;
-	s->fields_n = most;
-	s->fields_all = c->changes.n;
-}
-
 /* ------------------------------------------------------------------ what is done */
 
 static void none(struct plan_step *s, str why)
@@ -299,7 +130,7 @@ static void existing(struct building *b, const struct want *w, const struct inv_
 	const struct plan_in *in = b->in;
 	enum claim claim = judge_claim(b->a, in, e, k, w->id, s);
 	int mode = in->heal ? DRIFT_HEAL : x->drift >= 0 ? x->drift : in->app->drift_mode;
-	const struct node *d = compared(b->scratch, in, o, o->root);
+	const struct node *d = compared(b, o, o->root);
 	struct compare c = {.writes = false};
 	str ends = node_get_text(node_at(k->live, "metadata", NULL), STR("deletionTimestamp"));
 

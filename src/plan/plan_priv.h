@@ -1,7 +1,8 @@
 /* What the files of plan share.
  *
  *   plan.c    asks, the steps in order, what blocks what, the id
- *   judge.c   one object of the revision: whose it is, what differs, what is to be done
+ *   judge.c   one object of the revision: whose it is, what is to be done
+ *   compare.c what differs, three ways, without what is ignored
  *   prune.c   what left Git: kept, let go, deleted; the limits
  *   words.c   annotations of ours and of others that say how an object is treated
  *   owner.c   marks of engines
@@ -63,6 +64,12 @@ struct building {
 		struct plan_step *p;
 		size_t n, cap;
 	} deletions;
+	/* What autoscalers of the revision scale; sorted, once somebody asks. */
+	struct {
+		obj_id *p;
+		size_t n, cap;
+	} scaled;
+	bool scaled_known;
 };
 struct plan_object look(const struct plan_in *in, obj_id id);
 /* It was sent so, and nobody touched it. */
@@ -71,6 +78,23 @@ bool is_settled(const struct inv_entry *e, const struct plan_object *k, const st
 enum claim { CLAIM_OURS, CLAIM_ADOPT, CLAIM_TRANSFER, CLAIM_REFUSED };
 enum claim judge_claim(struct arena *a, const struct plan_in *in, const struct inv_entry *e,
 		       const struct plan_object *k, obj_id id, struct plan_step *s);
+
+struct compare {
+	struct diff_changes changes;
+	struct diff_managed managed;
+	bool same_want; /* as sent last */
+	bool writes;    /* content that a write would change */
+	bool touches;   /* nothing of content, but ownership or what was applied last */
+	bool drift;     /* others changed what was ours */
+};
+/* What is compared of an object: without what is ignored. NULL: nothing of it. */
+const struct node *compared(struct building *b, const struct object *o, const struct node *root);
+/* d: what is compared of the want. */
+MUST_CHECK struct err *compare(struct building *b, const struct want *w,
+			       const struct plan_object *k, const struct object *o,
+			       const struct node *d, bool ours, struct compare *ret);
+void show_fields(struct building *b, const struct want *w, const struct compare *c,
+		 struct plan_step *s);
 void judge_want(struct building *b, const struct want *w, struct plan_step *s);
 void judge_gone(struct building *b, const struct inv_entry *e, struct plan_step *s);
 void prune_limits(struct building *b, struct plan_step *steps, size_t n);

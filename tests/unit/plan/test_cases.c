@@ -19,9 +19,9 @@
 
 #define DIR_CASES TEST_DIR "/cases/plan"
 
-static const char *const sections[] = {"app",   "git",  "inventory", "live", "applied",
-				       "known", "asks", "plan",      "json"};
-enum section { APP, GIT, INVENTORY, LIVE, APPLIED, KNOWN, ASKS, PLAN, JSON, SECTIONS };
+static const char *const sections[] = {"app",    "git",   "inventory", "live", "applied",
+				       "before", "known", "asks",      "plan", "json"};
+enum section { APP, GIT, INVENTORY, LIVE, APPLIED, BEFORE, KNOWN, ASKS, PLAN, JSON, SECTIONS };
 
 struct example {
 	struct arena *a;
@@ -29,7 +29,7 @@ struct example {
 	bool has[SECTIONS];
 	struct app app;
 	const struct node *options, *known;
-	struct wants *wants;
+	struct wants *wants, *before;
 	struct inventory inv;
 	struct obj_set *live, *applied;
 	bool unseen; /* nothing was read yet */
@@ -112,22 +112,22 @@ static struct hash digest_of(const struct object *o)
 	return obj_digest(o->root, no_key);
 }
 
-static void read_git(struct example *x)
+static void read_wants(struct example *x, enum section s, struct wants *to)
 {
-	struct obj_set *set = objects(x, GIT);
+	struct obj_set *set = objects(x, s);
 
 	for (size_t i = 0; i < set->n; i++) {
 		const struct object *o = &set->p[i];
 		CLEANUP(buf) struct buf b = BUF_INIT;
 
 		node_json(o->root, NODE_JSON_COMPACT, &b);
-		assert_null(wants_add(x->wants, (struct want){.id = o->id,
-							      .version = o->version,
-							      .json = arena_str(x->a, buf_view(&b)),
-							      .digest = digest_of(o),
-							      .file = STR("git.yaml"),
-							      .line = o->at.line,
-							      .col = 1}));
+		assert_null(wants_add(to, (struct want){.id = o->id,
+							.version = o->version,
+							.json = arena_str(x->a, buf_view(&b)),
+							.digest = digest_of(o),
+							.file = STR("git.yaml"),
+							.line = o->at.line,
+							.col = 1}));
 	}
 }
 
@@ -203,6 +203,9 @@ static void read_app(struct example *x)
 			.target = {.kind = node_get_text(ignore->items[i], STR("kind"))}};
 		if (node_get(ignore->items[i], STR("path")))
 			*ARENA_PUSH(x->a, &r->paths) = node_get_text(ignore->items[i], STR("path"));
+		if (node_get(ignore->items[i], STR("manager")))
+			*ARENA_PUSH(x->a, &r->managers) =
+				node_get_text(ignore->items[i], STR("manager"));
 	}
 }
 
@@ -218,6 +221,8 @@ static void look_of(void *arg, obj_id id, struct plan_object *ret)
 	ret->sent = sent.n > 0;
 	if (str_eq(sent, STR("same")) && w)
 		ret->digest = w->digest;
+	else if (wants_get(x->before, id))
+		ret->digest = wants_get(x->before, id)->digest;
 	ret->in_sync = ret->sent && !flag(k, "touched", false);
 	ret->wanted_by = node_get_text(k, STR("wantedBy"));
 	ret->owned_by = node_get_text(k, STR("ownedBy"));
@@ -384,7 +389,8 @@ static void one_case(const char *name)
 	CLEANUP(arena) struct arena *a = arena_new();
 	CLEANUP(buf) struct buf all = BUF_INIT;
 	CLEANUP(buf) struct buf path = BUF_INIT;
-	struct example x = {.a = a, .name = str_from(name), .wants = wants_new()};
+	struct example x = {
+		.a = a, .name = str_from(name), .wants = wants_new(), .before = wants_new()};
 	str got[SECTIONS] = {STR_NONE};
 	struct err *e;
 
@@ -395,7 +401,8 @@ static void one_case(const char *name)
 	if (e)
 		fail_msg("%s: %s", name, err_message(e).p);
 	read_app(&x);
-	read_git(&x);
+	read_wants(&x, GIT, x.wants);
+	read_wants(&x, BEFORE, x.before);
 	read_inventory(&x);
 	x.live = objects(&x, LIVE);
 	x.applied = objects(&x, APPLIED);
@@ -407,6 +414,7 @@ static void one_case(const char *name)
 		.instance = STR("edge"),
 		.wants = x.wants,
 		.inventory = &x.inv,
+		.before = x.before,
 		.look = {&x, look_of, no_gadgets},
 		.marks = flag(x.options, "marks", false),
 		.from = STR("77be"),
@@ -428,6 +436,7 @@ static void one_case(const char *name)
 	}
 	got[PLAN] = build(&x, &in, &got[JSON]);
 	wants_free(x.wants);
+	wants_free(x.before);
 	if (getenv("LEEBOARD_GOLDEN")) {
 		rewrite(&x, got);
 		return;
