@@ -466,6 +466,7 @@ static struct plan_in plan_in_of(struct run *r, str approved)
 				.instance = str_from(a->s->instance),
 				.wants = r->new->wants,
 				.inventory = a->inv,
+				.before = a->now ? a->now->wants : NULL,
 				.look = {.arg = r, .of = look_of},
 				.marks = target_marks(a->place->target),
 				.from = str_from(r->from),
@@ -584,7 +585,7 @@ static struct err *rebaseline(struct run *r)
 		const struct sight *seen;
 		struct target_live now;
 
-		if (st->action != PLAN_NONE || !st->want)
+		if (st->action != PLAN_NONE || !st->want || st->left)
 			continue;
 		seen = sight_find(r, st->id);
 		if (!seen || seen->sight != PLAN_SEEN)
