@@ -9,7 +9,8 @@
  * their spelling.
  *
  *   plain scalar, no tag     kind
- *   null ~ Null NULL empty   NODE_NULL (an empty value inside { } or [ ] is the empty string)
+ *   null ~ Null NULL empty   NODE_NULL (an empty value inside { } or [ ] is an empty string of style
+ *                            NODE_FLOW)
  *   true True TRUE false ..  NODE_BOOL (text "true" or "false"; yes/no/on/off/y/n are strings)
  *   decimal, 0x, 0o, 0b, 0NN NODE_INT of at most 64 bits (1_000 too); text is the spelling
  *   1.5 1e3 .5 08 .inf .nan  NODE_FLOAT (larger integers too); text is the spelling
@@ -69,6 +70,9 @@ MUST_CHECK struct err *node_read_yaml(struct arena *a, const struct text *in,
 /* The same, more leniently. */
 enum node_read {
 	NODE_READ_LAST_KEY = 1, /* of a key that is given twice the last one counts */
+	/* As YAML 1.1 has it: yes, no, on, off, y and n are bools, an empty value in { } is null, and a
+	 * key that is a bool or a number is its text: what Go reads into structs. */
+	NODE_READ_YAML11 = 4,
 	NODE_READ_NUL = 2,      /* a text may hold NUL, written as an escape: manifests */
 };
 MUST_CHECK struct err *node_read_yaml_as(struct arena *a, const struct text *in, unsigned how,

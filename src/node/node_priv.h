@@ -9,6 +9,8 @@
 
 /* What a plain scalar without a tag is. A timestamp is NODE_STRING. */
 enum node_kind scalar_kind(str s);
+/* Is s a bool in YAML 1.1 alone? *ret: its value. */
+bool scalar_old_bool(str s, bool *ret);
 /* s as a timestamp in RFC 3339 (go-yaml reads plain ones so); false when it is none. */
 bool scalar_timestamp(str s, char ret[64]);
 /* Would a YAML 1.1 reader take the plain scalar s for something else than a string? */

@@ -254,14 +254,22 @@ static struct err *read_scalar(struct reader *r, const yaml_event_t *ev, bool in
 		*ret = make(r, NODE_STRING, at, text);
 	} else {
 		enum node_kind k = scalar_kind(text);
+		bool old = r->how & NODE_READ_YAML11, truth, empty = false;
 
-		if (k == NODE_NULL && !text.n && in_flow)
-			k = NODE_STRING;
+		if (old && scalar_old_bool(text, &truth)) {
+			k = NODE_BOOL;
+			text = truth ? STR("true") : STR("false");
+		} else if (k == NODE_NULL && !text.n && in_flow && !old)
+			k = NODE_STRING, empty = true;
 		else if (k == NODE_BOOL)
 			text = text.p[0] == 't' || text.p[0] == 'T' ? STR("true") : STR("false");
 		else if (k == NODE_STRING && scalar_timestamp(text, time))
 			text = str_from(time);
 		*ret = make(r, k, at, text);
+		if (empty) {
+			(*ret)->style = NODE_FLOW;
+			return NULL;
+		}
 	}
 	if ((size_t)style < ARRAY_LEN(styles))
 		(*ret)->style = styles[style];
@@ -274,6 +282,21 @@ static struct err *key_refused(struct reader *r, const yaml_event_t *ev, const c
 {
 	return err_at(ERR_SYNTAX, place(r, ev->start_mark), "a key must be a string, this is %s",
 		      what);
+}
+
+/* A key as Go's JSON has it, whatever it is in YAML. */
+static str key_text(struct reader *r, enum node_kind k, bool plain, str text)
+{
+	bool truth;
+	struct number n;
+
+	if (plain && scalar_old_bool(text, &truth))
+		return truth ? STR("true") : STR("false");
+	if (k == NODE_BOOL)
+		return text.p[0] == 't' || text.p[0] == 'T' ? STR("true") : STR("false");
+	if (k == NODE_INT && number_from(text, &n) && n.is_int)
+		return arena_printf(r->a, "%s%llu", n.neg ? "-" : "", (unsigned long long)n.mag);
+	return text;
 }
 
 /* A scalar where a key is wanted. */
@@ -300,7 +323,9 @@ static struct err *take_key(struct reader *r, struct frame *f, const yaml_event_
 
 		if (tag && core_tag(tag) && strcmp(core_tag(tag), "str") != 0)
 			k = scalar_kind(text);
-		if (k != NODE_STRING)
+		if (r->how & NODE_READ_YAML11)
+			text = key_text(r, k, plain && !tag, text);
+		else if (k != NODE_STRING)
 			TRY(mistake(r, err_hint(err_at(ERR_SYNTAX, p.key_at,
 						       "a key must be a string, this is %s",
 						       node_kind_name(k)),

@@ -378,3 +378,11 @@ size_t number_digits(double d, char ret[24], int *exponent)
 	*exponent = (int)strtol(strchr(t, 'e') + 1, NULL, 10);
 	return n;
 }
+
+bool scalar_old_bool(str s, bool *ret)
+{
+	if (!s.n || !in_words(s, old_bools))
+		return false;
+	*ret = s.p[0] == 'y' || s.p[0] == 'Y' || (s.n == 2 && (s.p[1] == 'n' || s.p[1] == 'N'));
+	return true;
+}
