@@ -50,7 +50,7 @@ static struct err *read_file(struct build *b, const struct kustomization *k,
 	struct text *text;
 
 	TRY(load_file(b, k->folder, entry->text, entry->at, &text));
-	TRY(node_read_yaml(b->a, text, &docs));
+	TRY(node_read_yaml_as(b->a, text, NODE_READ_YAML11, &docs));
 	*ret = docs.n ? docs.p[0] : node_new_map(b->a, NULL, 0);
 	return NULL;
 }

@@ -404,7 +404,7 @@ static struct err *one_replacement(struct call *c, const struct node *v, void *m
 	if (!node_is(path, NODE_STRING) || v->n != 1)
 		return one_whole_replacement(c, v, member);
 	TRY(load_file(c->b, c->k->folder, path->text, path->at, &text));
-	TRY(node_read_yaml(c->b->a, text, &docs));
+	TRY(node_read_yaml_as(c->b->a, text, NODE_READ_LAST_KEY | NODE_READ_YAML11, &docs));
 	if (!docs.n)
 		return err_at(ERR_MISSING, path->at, "file '" STR_FMT "' holds no replacement",
 			      STR_ARG(path->text));
@@ -635,7 +635,7 @@ struct err *kust_parse(struct build *b, const struct text *text, str folder,
 	struct err *e;
 	loc whole = {text, 0, 0};
 
-	TRY(node_read_yaml_as(b->a, text, NODE_READ_LAST_KEY, &docs));
+	TRY(node_read_yaml_as(b->a, text, NODE_READ_LAST_KEY | NODE_READ_YAML11, &docs));
 	k->text = text;
 	k->folder = folder;
 	k->root = docs.n ? docs.p[0] : NULL;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "merge.h"
+#include "render_priv.h"
 
 /* What is known of the value at hand. */
 struct cursor {
@@ -19,7 +20,9 @@ static struct err *merge(struct arena *a, const struct node *dest, const struct 
 
 static bool missing(const struct node *n)
 {
-	return !n || n->kind == NODE_NULL;
+	/* `{a: }` prints as an empty text, and merges as nothing. */
+	return !n || n->kind == NODE_NULL ||
+	       (n->kind == NODE_STRING && n->style == NODE_FLOW && !n->text.n);
 }
 
 static bool is_scalar(const struct node *n)
@@ -88,7 +91,9 @@ static const struct node *merge_scalar(struct arena *a, const struct node *dest,
 	const struct node *v = patch;
 
 	if (!patch)
-		return dest;
+		return res_is_untyped(dest)
+			       ? node_new_scalar(a, NODE_STRING, NODE_DOUBLE, dest->text)
+			       : dest;
 	if (patch->kind == NODE_NULL)
 		return NULL;
 	if (dest && quoted(dest) && patch->kind != NODE_STRING)
@@ -455,6 +460,11 @@ static const struct node *with_keys(struct list *l, const struct node *e, const 
 	return e;
 }
 
+static bool replaces(const struct node *old, const struct node *new)
+{
+	return old != new &&str_eq(node_get_text(new, STR("$patch")), STR("replace"));
+}
+
 static struct err *merge_tuple(struct list *l, const struct tuple *t, struct cursor c,
 			       unsigned depth)
 {
@@ -483,7 +493,9 @@ static struct err *merge_tuple(struct list *l, const struct tuple *t, struct cur
 			given += t->v[k].n;
 		if (given == 0)
 			l->keyless = d;
-		l->dest.p[d] = v;
+		/* The element that takes the place of another is overwritten by it in the end. */
+		if (!replaces(old, new))
+			l->dest.p[d] = v;
 	}
 	put(l, v, valid.v, n_valid);
 	return NULL;

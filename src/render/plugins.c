@@ -464,13 +464,29 @@ struct err *generate_configs(struct build *b, const struct kustomization *k, str
 	return run_all(b, k, &k->generator_configs, GENERATOR, rm);
 }
 
+/* Shared values follow what a transformer did to one of them. */
+static void note_roots(struct resmap *rm)
+{
+	for (size_t i = 0; i < rm->n; i++)
+		rm->p[i]->before = rm->p[i]->shared.n ? rm->p[i]->root : NULL;
+}
+
+static void settle_all(struct arena *a, struct resmap *rm)
+{
+	for (size_t i = 0; i < rm->n; i++)
+		if (rm->p[i]->before && rm->p[i]->shared.n)
+			res_settle(a, rm->p[i], rm->p[i]->before);
+}
+
 struct err *transform(struct build *b, const struct kustomization *k, struct resmap *rm)
 {
 	struct meta_maker maker;
 
 #define X(name, plugin, times)                                                                     \
 	if ((times) > 0) {                                                                         \
+		note_roots(rm);                                                                    \
 		TRY(xform_##name(b->a, k, rm));                                                    \
+		settle_all(b->a, rm);                                                              \
 		maker = meta_builtin(b, k, plugin);                                                \
 		meta_transformed(b, rm, &maker, (times));                                          \
 		TRY(drop_deleted(rm));                                                             \

@@ -26,6 +26,8 @@ struct res {
 		size_t n, cap;
 	} prev;                             /* oldest first; prev.p[0] is the original identity */
 	struct res_strs prefixes, suffixes; /* in order of application, innermost first */
+	struct node_items shared;  /* values that are one (shared.c) */
+	const struct node *before; /* root before the transformer at work; NULL: nothing shared */
 	enum res_behavior behavior;
 	bool needs_hash;
 	bool allow_name_change, allow_kind_change;
@@ -42,7 +44,9 @@ struct res_id res_id(const struct res *r);
 struct res_id res_org_id(const struct res *r);
 /* The i-th identity: previous ones first, then the current one. */
 struct res_id res_id_at(const struct res *r, size_t i);
-/* A text of no declared type, as a plain scalar: "1" is a number. */
+/* A text of no declared type, as a plain scalar: "1" is a number. A number made so is untyped: a
+ * strategic merge of its object makes it the string that it was. */
+bool res_is_untyped(const struct node *n);
 const struct node *res_plain(struct arena *a, str s);
 /* Paths of fields: cut at '.', but not at "\\." and not inside "[...]"; "[a.b]" is one map key,
  * "[k=v]" an element by its field, a number one by its place. */
@@ -58,6 +62,8 @@ bool res_is_cluster(const struct res *r);
 str res_effective_ns(struct res_id id);
 /* Pushes the current name, effective namespace and kind; call before a change of them. */
 void res_push_prev(struct arena *a, struct res *r);
+/* What changed since `before` of a shared value changes wherever it stands. */
+void res_settle(struct arena *a, struct res *r, const struct node *before);
 /* group, version, kind, name and effective namespace. */
 bool res_id_equal(struct res_id a, struct res_id b);
 /* Does a previous or the current identity of r equal id (effective namespaces)? */
@@ -75,6 +81,7 @@ struct resmap {
 		struct var *p;
 		size_t n, cap;
 	} vars; /* declared here and below */
+	bool ids_loose;           /* two objects may have one id: patches may rename */
 	struct name_index *names; /* NULL: to be made; forgotten when transformers run */
 	/* Warnings and the like of the build; private to load.c. */
 	struct build *build;
@@ -87,6 +94,8 @@ struct name_hits {
 	struct res **p; /* in the order of the resmap */
 	size_t n, cap;
 };
+/* Are all current ids different? */
+MUST_CHECK struct err *res_check_ids(struct arena *a, loc at, const struct resmap *rm);
 /* The same over rm->names, which is made when there is none; and an object that it is to know. */
 const struct name_hits *res_by_name(struct arena *a, struct resmap *rm, str name);
 void res_append(struct arena *a, struct resmap *rm, struct res *r);

@@ -159,6 +159,15 @@ str res_id_text(struct arena *a, struct res_id id)
 			    STR_ARG(ns));
 }
 
+/* No reader gives a number this style, and no printer looks at it. */
+#define UNTYPED NODE_FOLDED
+
+bool res_is_untyped(const struct node *n)
+{
+	return n->style == UNTYPED && n->kind != NODE_STRING && n->kind != NODE_MAP &&
+	       n->kind != NODE_LIST;
+}
+
 const struct node *res_plain(struct arena *a, str s)
 {
 	struct text *t = ARENA_NEW(a, struct text);
@@ -179,7 +188,9 @@ const struct node *res_plain(struct arena *a, str s)
 		err_free(e); /* what is no scalar is a text */
 		return node_new_str(a, s);
 	}
-	return node_new_scalar(a, docs.p[0]->kind, NODE_PLAIN, docs.p[0]->text);
+	return node_new_scalar(a, docs.p[0]->kind,
+			       docs.p[0]->kind == NODE_STRING ? NODE_PLAIN : UNTYPED,
+			       docs.p[0]->text);
 }
 
 /* ------------------------------------------------------------------ by any name */
@@ -266,4 +277,27 @@ void res_append(struct arena *a, struct resmap *rm, struct res *r)
 	*ARENA_PUSH(a, rm) = r;
 	if (rm->names)
 		add_names(a, rm->names, r);
+}
+
+struct err *res_check_ids(struct arena *a, loc at, const struct resmap *rm)
+{
+	struct name_index *ix = name_index_new(a, rm);
+
+	for (size_t i = 0; i < rm->n; i++) {
+		const struct name_hits *hits;
+		struct res_id id;
+		size_t same = 0;
+
+		if (!rm->p[i]->root)
+			continue;
+		id = res_id(rm->p[i]);
+		hits = name_index_get(ix, id.name);
+		for (size_t j = 0; j < hits->n && same < 2; j++)
+			same += res_id_equal(res_id(hits->p[j]), id);
+		if (same > 1)
+			return err_at(ERR_RENDER, at,
+				      "ID conflict: there are two '" STR_FMT "' now",
+				      STR_ARG(res_id_text(a, id)));
+	}
+	return NULL;
 }

@@ -159,6 +159,11 @@ static void add_value(struct buf *b, const struct node *v)
 		node_json(v, NODE_JSON_CANONICAL, b);
 }
 
+static bool is_text(const struct node *n)
+{
+	return n->kind == NODE_STRING || res_is_untyped(n);
+}
+
 /* A text with what it speaks of; the whole value where it is nothing but one name. */
 static const struct node *expand(struct writer *w, struct arena *a, const struct node *old)
 {
@@ -197,7 +202,7 @@ static const struct node *expand(struct writer *w, struct arena *a, const struct
 			buf_printf(&b, "$(" STR_FMT ")", STR_ARG(name));
 		i += close;
 	}
-	if (str_eq(buf_view(&b), s))
+	if (str_eq(buf_view(&b), s) && old->kind == NODE_STRING)
 		return old;
 	return node_with_by(a, node_with_style(a, node_new_str(a, buf_view(&b)), old->style), old);
 }
@@ -208,20 +213,20 @@ static struct err *set_vars(void *arg, struct arena *a, const struct node *old,
 	struct writer *w = arg;
 
 	*ret = old;
-	if (old->kind == NODE_STRING)
+	if (is_text(old))
 		*ret = expand(w, a, old);
 	for (uint32_t i = 0; old->kind == NODE_MAP && i < old->n; i++) {
 		const struct node *v = old->pairs[i].value;
-		const struct node *new = v->kind == NODE_STRING ? expand(w, a, v) : v;
+		const struct node *new = is_text(v) ? expand(w, a, v) : v;
 
 		if (new != v)
 			*ret = node_set(a, *ret, old->pairs[i].key, new);
 	}
 	for (uint32_t i = 0; old->kind == NODE_LIST && i < old->n; i++) {
 		const struct node *v = old->items[i];
-		const struct node *new = v->kind == NODE_STRING ? expand(w, a, v) : v;
+		const struct node *new = is_text(v) ? expand(w, a, v) : v;
 
-		if (v->kind != NODE_STRING)
+		if (!is_text(v))
 			return err_at(ERR_RENDER, v->at, "vars go into lists of strings, not of %s",
 				      node_kind_name(v->kind));
 		if (new != v)

@@ -71,7 +71,7 @@ static struct err *set_image(void *arg, struct arena *a, const struct node *old,
 		return NULL;
 	new = changed(a, i->spec, old->text);
 	if (!str_eq(new, old->text))
-		*ret = node_with_by(a, node_new_str(a, new), i->spec->from);
+		*ret = node_with_by(a, res_plain(a, new), i->spec->from);
 	return NULL;
 }
 

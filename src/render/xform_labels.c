@@ -3,46 +3,68 @@
 #include "specs.h"
 #include "xform_priv.h"
 
+/* Pairs at work in one object: a value that was added in several places is one. */
+struct setter {
+	const struct node *pairs;
+	const struct node **values; /* one a pair */
+	uint32_t *added;            /* how often */
+};
+
 /* Sets each pair in the map. */
-struct err *xform_set_pairs(void *arg, struct arena *a, const struct node *old,
-			    const struct node **ret)
+static struct err *set_pairs(void *arg, struct arena *a, const struct node *old,
+			     const struct node **ret)
 {
-	const struct node *pairs = arg;
+	struct setter *s = arg;
 
 	*ret = old;
 	if (old && old->kind != NODE_MAP)
 		return err_at(ERR_RENDER, old->at, "wrong node kind: expected a map, found %s",
-			      node_kind_name((enum node_kind)old->kind));
-	for (uint32_t i = 0; i < pairs->n; i++) {
-		const struct node *v = pairs->pairs[i].value;
-		const struct node *new =
-			node_with_by(a, node_new_scalar(a, NODE_STRING, NODE_PLAIN, v->text), v);
+			      node_kind_name(old->kind));
+	for (uint32_t i = 0; i < s->pairs->n; i++) {
+		str key = s->pairs->pairs[i].key;
+		const struct node *v = s->values[i];
 
-		*ret = node_set(a, *ret, pairs->pairs[i].key, new);
+		if (node_get(old, key))
+			v = node_with_by(a, v, v->by); /* the old value, with new content */
+		else
+			s->added[i]++;
+		*ret = node_set(a, *ret, key, v);
 	}
+	return NULL;
+}
+
+static struct err *set_in(struct arena *a, const struct fieldspecs *specs, const struct node *pairs,
+			  struct res *r)
+{
+	struct setter s = {.pairs = pairs,
+			   .values = ARENA_ARRAY(a, const struct node *, pairs->n),
+			   .added = ARENA_ARRAY(a, uint32_t, pairs->n)};
+	struct fieldspec_visit v = {set_pairs, &s, FIELDSPEC_MAP};
+	const struct node *before = r->root;
+	struct res_id id = res_id(r);
+
+	for (uint32_t i = 0; i < pairs->n; i++) {
+		const struct node *by = pairs->pairs[i].value;
+
+		s.values[i] =
+			node_with_by(a, node_new_scalar(a, NODE_STRING, NODE_PLAIN, by->text), by);
+	}
+	for (size_t f = 0; f < specs->n; f++)
+		if (fieldspec_selects(&specs->p[f], id))
+			TRY(fieldspec_apply(a, r->root, &specs->p[f], &v, &r->root));
+	res_settle(a, r, before);
+	for (uint32_t i = 0; i < pairs->n; i++)
+		if (s.added[i] > 1)
+			*ARENA_PUSH(a, &r->shared) = s.values[i];
 	return NULL;
 }
 
 struct err *xform_set_at(struct arena *a, const struct fieldspecs *specs, const struct node *pairs,
 			 struct resmap *rm)
 {
-	union {
-		const struct node *in;
-		void *out;
-	} arg = {.in = pairs};
-	struct fieldspec_visit v = {xform_set_pairs, arg.out, FIELDSPEC_MAP};
-
-	for (size_t i = 0; i < rm->n; i++) {
-		struct res *r = rm->p[i];
-		struct res_id id;
-
-		if (!r->root)
-			continue;
-		id = res_id(r);
-		for (size_t f = 0; f < specs->n; f++)
-			if (fieldspec_selects(&specs->p[f], id))
-				TRY(fieldspec_apply(a, r->root, &specs->p[f], &v, &r->root));
-	}
+	for (size_t i = 0; i < rm->n; i++)
+		if (rm->p[i]->root)
+			TRY(set_in(a, specs, pairs, rm->p[i]));
 	return NULL;
 }
 

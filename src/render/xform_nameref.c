@@ -6,6 +6,7 @@
 struct ref {
 	struct arena *a;
 	const struct name_index *ix;
+	const struct name_index *spaces; /* objects by their original effective namespace */
 	struct res *from;
 	const struct fieldspec *target;
 	struct res_id id; /* of from */
@@ -112,9 +113,13 @@ static void candidates(const struct ref *f, str name, const str *ns, struct name
 	const struct name_hits *all = name_index_get(f->ix, name);
 	bool by_origin = false;
 
-	for (size_t i = 0; ns && i < all->n; i++)
-		by_origin |= in_reach(f, all->p[i]) &&
-			     str_eq(res_effective_ns(res_org_id(all->p[i])), *ns);
+	/* Any object that was in the namespace decides how it is meant, whatever its name. */
+	if (ns) {
+		const struct name_hits *there = name_index_get(f->spaces, *ns);
+
+		for (size_t i = 0; i < there->n && !by_origin; i++)
+			by_origin = in_reach(f, there->p[i]);
+	}
 	for (size_t i = 0; i < all->n; i++) {
 		struct res *c = all->p[i];
 		struct res_id id;
@@ -250,9 +255,19 @@ static struct err *set_target(struct ref *f, const struct fieldspecs *specs)
 	return NULL;
 }
 
+static const struct name_index *spaces_of(struct arena *a, const struct resmap *rm)
+{
+	struct resmap none = {0};
+	struct name_index *ix = name_index_new(a, &none);
+
+	for (size_t i = 0; i < rm->n; i++)
+		name_index_add(a, ix, res_effective_ns(res_org_id(rm->p[i])), rm->p[i]);
+	return ix;
+}
+
 struct err *xform_name_references(struct arena *a, struct resmap *rm)
 {
-	struct ref f = {.a = a, .ix = name_index_new(a, rm)};
+	struct ref f = {.a = a, .ix = name_index_new(a, rm), .spaces = spaces_of(a, rm)};
 
 	for (size_t i = 0; i < rm->n; i++) {
 		f.from = rm->p[i];

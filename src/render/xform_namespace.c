@@ -90,30 +90,6 @@ static struct err *set_one(struct arena *a, struct xform_ns *s, struct res *r)
 	return NULL;
 }
 
-static struct err *check_ids(struct arena *a, loc at, const struct resmap *rm)
-{
-	struct name_index *ix = name_index_new(a, rm);
-
-	for (size_t i = 0; i < rm->n; i++) {
-		const struct name_hits *hits;
-		struct res_id id;
-		size_t same = 0;
-
-		if (!rm->p[i]->root)
-			continue;
-		id = res_id(rm->p[i]);
-		hits = name_index_get(ix, id.name);
-		for (size_t j = 0; j < hits->n && same < 2; j++)
-			same += res_id_equal(res_id(hits->p[j]), id);
-		if (same > 1)
-			return err_at(ERR_RENDER, at,
-				      "namespace transformation produces ID conflict: '" STR_FMT
-				      "' exists twice",
-				      STR_ARG(res_id_text(a, id)));
-	}
-	return NULL;
-}
-
 struct err *xform_namespace_set(struct arena *a, struct xform_ns *how, struct resmap *rm)
 {
 	for (size_t i = 0; i < rm->n; i++)
@@ -129,7 +105,11 @@ struct err *xform_namespace_at(struct arena *a, struct xform_ns *how, struct res
 			res_push_prev(a, rm->p[i]);
 			TRY(set_one(a, how, rm->p[i]));
 		}
-	return how->ns.n > 0 ? check_ids(a, how->at, rm) : NULL;
+	if (how->ns.n == 0)
+		return NULL;
+	TRY_WRAP(res_check_ids(a, how->at, rm), "set the namespace '" STR_FMT "'",
+		 STR_ARG(how->ns));
+	return NULL;
 }
 
 struct err *xform_namespace(struct arena *a, const struct kustomization *k, struct resmap *rm)

@@ -1,5 +1,7 @@
 /* patches, patchesStrategicMerge and patchesJson6902. What a patch is, its text says: objects are
  * merged, a list of operations is applied. */
+#include <stdlib.h>
+
 #include "merge.h"
 #include "select.h"
 
@@ -7,6 +9,7 @@ struct patching {
 	struct arena *a;
 	struct resmap *rm;
 	struct name_index *ix; /* NULL: to be made */
+	bool by_target;        /* patchesStrategicMerge: as if each had a target */
 	bool keep_history;     /* patchesJson6902 leaves no previous identity */
 };
 
@@ -57,6 +60,8 @@ static struct err *parse(struct arena *a, const struct text *text, bool json, st
 	TRY(node_read_yaml(a, text, &docs));
 	/* Of several documents a JSON patch is the first. */
 	if (docs.n && docs.p[0]->kind == NODE_LIST) {
+		docs = (struct node_docs){0};
+		TRY(node_read_yaml_as(a, text, NODE_READ_LAST_KEY | NODE_READ_YAML11, &docs));
 		ret->ops = docs.p[0];
 		return NULL;
 	}
@@ -87,6 +92,37 @@ static const struct node *set_meta(struct arena *a, const struct node *root, str
 	return node_set(a, root, STR("metadata"), meta);
 }
 
+/* kustomize sets labels and annotations of such a patch once more, as a map of strings: a null
+ * deletes nothing there. */
+static const struct node *with_texts(struct arena *a, const struct node *patch)
+{
+	static const char *const fields[] = {"labels", "annotations"};
+
+	for (size_t f = 0; f < ARRAY_LEN(fields); f++) {
+		str field = str_from(fields[f]);
+		const struct node *meta = node_get(patch, STR("metadata"));
+		const struct node *old = node_get(meta, field), *map = old;
+
+		if (!old)
+			continue;
+		for (uint32_t i = 0; old->kind == NODE_MAP && i < old->n; i++) {
+			const struct node *v = old->pairs[i].value;
+			bool scalar = v->kind != NODE_MAP && v->kind != NODE_LIST;
+			struct node *text = ARENA_NEW(a, struct node);
+
+			if (v->kind == NODE_STRING)
+				continue;
+			*text = *node_new_str(a, scalar ? v->text : STR(""));
+			text->at = v->at;
+			map = node_set(a, map, old->pairs[i].key, text);
+		}
+		meta = old->kind == NODE_MAP && old->n ? node_set(a, meta, field, map)
+						       : node_del(a, meta, field);
+		patch = node_set(a, patch, STR("metadata"), meta);
+	}
+	return patch;
+}
+
 /* The index knows the new name, if there is one and there is an index. */
 static void note_name(struct patching *p, struct res *r, const struct node *was)
 {
@@ -98,18 +134,23 @@ static void note_name(struct patching *p, struct res *r, const struct node *was)
 
 /* Whatever the patch says, the object keeps its identity, unless the options allow otherwise. */
 static struct err *merge_one(struct patching *p, const struct patch_spec *s,
-			     const struct node *patch, struct res *r)
+			     const struct node *patch, bool by_target, struct res *r)
 {
+	const struct node *before = r->root;
 	const struct node *kind = node_get(r->root, STR("kind"));
 	const struct node *name = node_at(r->root, "metadata", "name", NULL);
 	const struct node *ns = node_at(r->root, "metadata", "namespace", NULL);
 	const struct node *api_version = node_get(r->root, STR("apiVersion"));
 	const struct node *root;
 
-	if (s->allow_name_change || s->allow_kind_change)
+	if (s->allow_name_change || s->allow_kind_change) {
 		res_push_prev(p->a, r);
+		p->rm->ids_loose = true;
+	}
 	if (api_version)
 		patch = node_set(p->a, patch, STR("apiVersion"), api_version);
+	if (by_target)
+		patch = with_texts(p->a, patch);
 	TRY_WRAP(merge_strategic(p->a, p->rm->schema, r->root, patch, &root), "patch " STR_FMT,
 		 STR_ARG(res_id_text(p->a, res_id(r))));
 	if (!root || root->n == 0) {
@@ -121,6 +162,7 @@ static struct err *merge_one(struct patching *p, const struct patch_spec *s,
 	if (!s->allow_name_change)
 		root = set_meta(p->a, root, STR("name"), name);
 	r->root = set_meta(p->a, root, STR("namespace"), ns);
+	res_settle(p->a, r, before);
 	note_name(p, r, name);
 	return NULL;
 }
@@ -149,24 +191,50 @@ static struct err *merge_by_id(struct patching *p, const struct patch_spec *s,
 		return err_at(ERR_RENDER, patch->at,
 			      "no resource matches strategic merge patch '" STR_FMT "'",
 			      STR_ARG(res_id_text(p->a, id)));
-	return merge_one(p, s, patch, found);
+	TRY(merge_one(p, s, patch, p->by_target, found));
+	return p->by_target && p->rm->ids_loose ? res_check_ids(p->a, s->at, p->rm) : NULL;
 }
 
 /* ------------------------------------------------------------------ JSON patch */
 
 #define EXACT_INT ((int64_t)1 << 53)
+#define LONGEST_INT 1e21 /* Go writes larger doubles with an exponent */
 
-/* The object passes through JSON, whose numbers are doubles: large integers lose digits. */
+/* A number as Go's JSON writes it, which knows doubles only: large integers lose digits. */
+static const struct node *as_double(struct arena *a, const struct node *n)
+{
+	char t[32];
+	int64_t v;
+	double d;
+	bool exact = node_i64(n, &v) && v <= EXACT_INT && v >= -EXACT_INT;
+
+	if (exact)
+		snprintf(t, sizeof(t), "%lld", (long long)v);
+	else if (!node_number(n, &d) || d != d || d - d != 0)
+		return n;
+	else if (d < LONGEST_INT && d > -LONGEST_INT && d == __builtin_trunc(d))
+		snprintf(t, sizeof(t), "%.0f", d);
+	else
+		for (int digits = 1; digits <= 17; digits++) {
+			snprintf(t, sizeof(t), "%.*g", digits, d);
+			if (strtod(t, NULL) == d)
+				break;
+		}
+	if (str_eq(str_from(t), n->text) && !res_is_untyped(n))
+		return n;
+	return node_with_by(a, node_new_scalar(a, (enum node_kind)n->kind, NODE_PLAIN, str_from(t)),
+			    n->by);
+}
+
+/* The object passes through JSON. */
 static struct err *round_numbers(struct arena *a, const struct node *n, unsigned depth,
 				 const struct node **ret)
 {
-	int64_t v;
-
 	*ret = n;
 	if (depth > 2 * NODE_MAX_DEPTH)
 		return err_at(ERR_LIMIT, n->at, "values nest deeper than %d", 2 * NODE_MAX_DEPTH);
-	if (n->kind == NODE_INT && node_i64(n, &v) && (v > EXACT_INT || v < -EXACT_INT))
-		*ret = node_new_scalar(a, NODE_INT, NODE_PLAIN, arena_printf(a, "%.0f", (double)v));
+	if (n->kind == NODE_INT || n->kind == NODE_FLOAT)
+		*ret = as_double(a, n);
 	for (uint32_t i = 0; (n->kind == NODE_MAP || n->kind == NODE_LIST) && i < n->n; i++) {
 		bool map = n->kind == NODE_MAP;
 		const struct node *old = map ? n->pairs[i].value : n->items[i], *new;
@@ -190,6 +258,8 @@ static struct err *json_one(struct patching *p, const struct node *ops, struct r
 	TRY_WRAP(node_patch_json(p->a, r->root, ops, &root), "patch " STR_FMT,
 		 STR_ARG(res_id_text(p->a, res_id(r))));
 	TRY(round_numbers(p->a, root, 0, &r->root));
+	p->rm->ids_loose = true;
+	r->shared.n = 0; /* the way through JSON tells values apart */
 	note_name(p, r, name);
 	return NULL;
 }
@@ -213,9 +283,9 @@ static struct err *apply_to_target(struct patching *p, const struct patch_spec *
 		if (x->ops)
 			TRY(json_one(p, x->ops, r));
 		else if (x->docs.n == 1)
-			TRY(merge_one(p, s, x->docs.p[0], r));
+			TRY(merge_one(p, s, x->docs.p[0], true, r));
 	}
-	return NULL;
+	return x->docs.n && p->rm->ids_loose ? res_check_ids(p->a, s->at, p->rm) : NULL;
 }
 
 static struct err *apply(struct patching *p, const struct patch_spec *s, bool json)
@@ -244,7 +314,7 @@ static struct err *apply_all(struct patching *p, const struct patch_specs *v, bo
 struct err *xform_patches_strategic(struct arena *a, const struct kustomization *k,
 				    struct resmap *rm)
 {
-	struct patching p = {.a = a, .rm = rm, .keep_history = true};
+	struct patching p = {.a = a, .rm = rm, .by_target = true, .keep_history = true};
 
 	return apply_all(&p, &k->patches_strategic, false);
 }

@@ -444,6 +444,7 @@ static struct err *to_targets(struct arena *a, const struct replacement *r,
 		for (size_t k = 0; k < t->reject.n && hit; k++)
 			hit = !((reject[k].by_id && fits_an_id(&reject[k], o)) ||
 				(reject[k].by_marks && selection_has(reject[k].marks, o)));
+		rm->ids_loose |= hit;
 		if (hit)
 			TRY(write_all(a, r, t, value, o));
 	}

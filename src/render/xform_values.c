@@ -69,7 +69,11 @@ static struct err *set(struct write *w, const struct node *old, const struct nod
 			      STR_ARG(w->t->path), node_kind_name(old->kind));
 	if (w->t->position && node_i64(w->t->position, &position) && position > 0)
 		value = insert_part(w->a, old ? old->text : STR(""), position, value);
-	*ret = node_with_by(w->a, res_plain(w->a, value), w->by);
+	if (old && old->kind == NODE_STRING && old->style != NODE_PLAIN)
+		*ret = node_with_style(w->a, node_new_str(w->a, value), old->style);
+	else
+		*ret = res_plain(w->a, value);
+	*ret = node_with_by(w->a, *ret, w->by);
 	return NULL;
 }
 
