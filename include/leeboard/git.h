@@ -10,6 +10,7 @@
  * inside the tree only; submodules are absent. The store must outlive its trees. */
 #pragma once
 #include "leeboard/base.h"
+#include <signal.h>
 
 struct tree;
 
@@ -122,3 +123,26 @@ MUST_CHECK struct err *git_local_refs(struct git_store *s,
 /* Everything that `want` needs and the haves (those that this repository knows) have not. */
 MUST_CHECK struct err *git_local_pack(struct git_store *s, git_id want, const git_id *haves,
 				      size_t haves_n, struct git_pack *to);
+
+struct git_ssh {
+	const char *url;      /* ssh://user@host[:port]/path or user@host:path */
+	const char *user;     /* where the url names none; NULL: git */
+	str key, passphrase;  /* private key, OpenSSH's or PEM */
+	uint64_t max_pack;    /* bytes; 0: no limit */
+	const volatile sig_atomic_t *too_late; /* set by whoever keeps the time; NULL: nobody */
+	void (*progress)(void *arg, str line); /* what the server says; NULL: not wanted */
+	void *arg;
+};
+/* Before the sandbox closes, after git_setup: puts known hosts (lines as in ~/.ssh/known_hosts) where
+ * libssh2 looks for them, in a folder that this process may write. git_ssh_leave removes them. */
+MUST_CHECK struct err *git_ssh_prepare(const char *folder, str known_hosts);
+void git_ssh_leave(const char *folder);
+/* ERR_HOST_KEY when the server's key is not among the known ones, ERR_SOURCE_AUTH, ERR_UNREACHABLE. */
+MUST_CHECK struct err *git_ssh_refs(const struct git_ssh *how,
+				    struct err *(*each)(void *arg, const struct git_ref *r),
+				    void *arg);
+/* Servers are asked by a ref's name: ERR_REF_GONE when `ref` is not at `want` any more (a tag: the
+ * tag itself, or the commit that it leads to). */
+MUST_CHECK struct err *git_ssh_fetch(const struct git_ssh *how, const char *objects, const char *ref,
+				     git_id want, const git_id *haves, size_t haves_n,
+				     uint64_t *bytes, uint64_t *objects_n);

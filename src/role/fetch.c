@@ -8,7 +8,10 @@
 #include "leeboard/remote.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define PROGRESS_EVERY 250 /* ms */
@@ -29,6 +32,8 @@ struct fetch {
 	struct err *failed; /* what ended the request */
 	struct err *sent;   /* what kept a frame from going out */
 	struct git_pack *pack;
+	struct git_ssh ssh;
+	const char *ssh_folder; /* where the known hosts are; NULL: not over ssh */
 	uint64_t bytes;
 	msec told; /* when the last PROGRESS went out */
 	struct {
@@ -255,6 +260,91 @@ static struct err *local_fetch(struct fetch *f, const git_id *haves, size_t have
 	return git_local_pack(s, f->want, haves, haves_n, f->pack);
 }
 
+static struct err *missing(struct fetch *f)
+{
+	return err_new(ERR_UNREACHABLE,
+		       "the server sent objects, and commit " STR_FMT " is not among them",
+		       STR_ARG(f->j->want));
+}
+
+/* ------------------------------------------------------------------ over ssh */
+
+static bool is_ssh(str url)
+{
+	return str_starts(url, STR("ssh://")) ||
+	       (!str_contains(url, STR("://")) && str_chr(url, ':') != SIZE_MAX);
+}
+
+/* libgit2 1.5 waits for ever, and libssh2 goes on after an interrupted call: the alarm ends the
+ * connection under them. */
+static volatile sig_atomic_t too_late; /* a signal's handler has no context */
+
+static void on_alarm(int signo UNUSED)
+{
+	too_late = 1;
+	for (int fd = 4; fd < 256; fd++) /* 3 is the controller's */
+		shutdown(fd, SHUT_RDWR);
+}
+
+static struct err *ssh_prepare(struct fetch *f)
+{
+	const struct job_fetch *j = f->j;
+	msec t = j->timeout ? j->timeout : 5 * MINUTE;
+	struct itimerval when = {.it_value = {.tv_sec = t / 1000, .tv_usec = t % 1000 * 1000},
+				 .it_interval = {.tv_usec = 200000}};
+	struct sigaction act = {.sa_handler = on_alarm}; /* no SA_RESTART */
+
+	if (!j->known_hosts.n)
+		return err_new(ERR_HOST_KEY, "no known hosts: nothing says whose key to expect");
+	if (j->objects.n) {
+		f->ssh_folder = arena_printf(f->a, "%s/info", f->objects).p;
+		TRY(dir_make(f->ssh_folder, 0700));
+	} else {
+		str folder = arena_str(f->a, STR("/tmp/leeboard-XXXXXX"));
+
+		f->ssh_folder = mkdtemp((char *)(uintptr_t)folder.p);
+		if (!f->ssh_folder)
+			return err_sys(ERR_IO, errno, "make a folder for the known hosts");
+	}
+	f->ssh = (struct git_ssh){.url = f->url,
+				  .user = j->username.n ? text_of(f->a, j->username) : NULL,
+				  .key = j->secret,
+				  .passphrase = j->passphrase,
+				  .max_pack = j->max_pack ? j->max_pack : REMOTE_MAX_PACK,
+				  .too_late = &too_late,
+				  .progress = tell,
+				  .arg = f};
+	TRY(git_ssh_prepare(f->ssh_folder, j->known_hosts));
+	if (sigaction(SIGALRM, &act, NULL) || setitimer(ITIMER_REAL, &when, NULL))
+		return err_sys(ERR_INTERNAL, errno, "set an alarm");
+	return NULL;
+}
+
+static void ssh_leave(struct fetch *f)
+{
+	if (!f->ssh_folder)
+		return;
+	git_ssh_leave(f->ssh_folder);
+	if (!f->j->objects.n)
+		rmdir(f->ssh_folder);
+}
+
+static struct err *ssh_fetch(struct fetch *f, const git_id *haves, size_t n)
+{
+	CLEANUP(git_store) struct git_store *after = NULL;
+	struct worker_pack p;
+
+	if (!f->j->ref.n)
+		return err_new(ERR_INVALID, "an ssh server is asked by a ref's name, and the job "
+					    "has none");
+	TRY(git_ssh_fetch(&f->ssh, f->objects, text_of(f->a, f->j->ref), f->want, haves, n,
+			  &p.bytes, &p.objects));
+	TRY(git_store_open(f->objects, &after));
+	if (!git_store_has(after, f->want))
+		return missing(f);
+	return worker_send_pack(f->out, &p);
+}
+
 /* ------------------------------------------------------------------ the three jobs */
 
 static struct err *list(struct fetch *f)
@@ -263,6 +353,8 @@ static struct err *list(struct fetch *f)
 		return local_list(f);
 	if (is_http(f->j->url))
 		return http_list(f);
+	if (is_ssh(f->j->url))
+		return git_ssh_refs(&f->ssh, send_git_ref, f);
 	return err_new(ERR_NOT_SUPPORTED, "this kind of url is not supported yet");
 }
 
@@ -277,13 +369,6 @@ static void usable_haves(struct fetch *f, struct git_store *s, str *hex, git_id 
 	}
 }
 
-static struct err *missing(struct fetch *f)
-{
-	return err_new(ERR_UNREACHABLE,
-		       "the server sent objects, and commit " STR_FMT " is not among them",
-		       STR_ARG(f->j->want));
-}
-
 static struct err *transfer(struct fetch *f, struct git_store *s)
 {
 	CLEANUP(git_store) struct git_store *after = NULL;
@@ -295,6 +380,8 @@ static struct err *transfer(struct fetch *f, struct git_store *s)
 
 	if (!f->j->fresh)
 		usable_haves(f, s, haves, ids, &n);
+	if (!f->j->local && is_ssh(f->j->url))
+		return ssh_fetch(f, ids, n);
 	/* A shallow pack has gaps on purpose. */
 	if (f->j->local || (!f->shallow.n && !f->j->depth))
 		how |= GIT_PACK_WHOLE;
@@ -324,7 +411,7 @@ static struct err *fetch(struct fetch *f)
 	/* Packs come whole or not at all: what is here has what it needs. */
 	if (git_store_has(s, f->want) && !f->j->fresh && !(f->j->unshallow && f->shallow.n))
 		return worker_send_pack(f->out, &(struct worker_pack){0, 0});
-	if (f->j->local || is_http(f->j->url))
+	if (f->j->local || is_http(f->j->url) || is_ssh(f->j->url))
 		return transfer(f, s);
 	return err_new(ERR_NOT_SUPPORTED, "this kind of url is not supported yet");
 }
@@ -356,13 +443,26 @@ static const char *const system_files[] = {"/etc/resolv.conf",
 					   "/run/systemd/resolve",
 					   NULL};
 
+static struct err *work(struct fetch *f)
+{
+	switch (f->j->op) {
+	case JOB_LIST:
+		return list(f);
+	case JOB_FETCH:
+		return fetch(f);
+	case JOB_COMPACT:
+		break;
+	}
+	return compact(f);
+}
+
 static struct err *run(struct arena *a, const struct role *r, const struct worker_job *w,
 		       struct worker_out *out)
 {
 	struct job_fetch j;
 	struct fetch f = {.a = a, .j = &j, .out = out};
 	struct sandbox_plan plan = {0};
-	struct err *e;
+	struct err *e = NULL;
 
 	TRY(job_fetch_read(a, w, &j));
 	f.url = text_of(a, j.url);
@@ -378,18 +478,18 @@ static struct err *run(struct arena *a, const struct role *r, const struct worke
 		plan.read_dir = f.url;
 	else
 		plan.read_files = system_files;
-	TRY(role_enter(r, &plan, &j.limits, out));
-	switch (j.op) {
-	case JOB_LIST:
-		e = list(&f);
-		break;
-	case JOB_FETCH:
-		e = fetch(&f);
-		break;
-	case JOB_COMPACT:
-		e = compact(&f);
-		break;
+	if (j.op != JOB_COMPACT && !j.local && is_ssh(j.url)) {
+		e = ssh_prepare(&f);
+		if (e) {
+			ssh_leave(&f);
+			return e;
+		}
+		if (!plan.write_dir)
+			plan.write_dir = f.ssh_folder;
 	}
+	TRY(role_enter(r, &plan, &j.limits, out));
+	e = work(&f);
+	ssh_leave(&f);
 	git_pack_free(f.pack);
 	remote_free(f.remote);
 	loop_free(f.loop);

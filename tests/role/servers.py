@@ -142,3 +142,50 @@ def free_port():
 
 
 SSHD = shutil.which('sshd') or '/usr/sbin/sshd'
+
+
+class SshServer:
+    """The real sshd on loopback, for this user alone; keys are files."""
+
+    def __init__(self, folder, host_key_type='ed25519'):
+        os.makedirs(folder, exist_ok=True)
+        self.folder, self.port = str(folder), free_port()
+        self.host_key = self.keygen('host', host_key_type)
+        self.key = self.keygen('user', 'ed25519')
+        shutil.copy(self.key + '.pub', self.folder + '/authorized')
+        with open(self.folder + '/cfg', 'w') as f:
+            f.write('ListenAddress 127.0.0.1\nPort %d\nHostKey %s\nAuthorizedKeysFile %s/authorized\nPidFile none\nUsePAM no\nStrictModes no\n'
+                    'PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nAllowTcpForwarding no\n'
+                    % (self.port, self.host_key, self.folder))
+        if os.getuid() == 0:
+            os.makedirs('/run/sshd', exist_ok=True)
+        self.process = subprocess.Popen([SSHD, '-D', '-e', '-f', self.folder + '/cfg'], stderr=open(self.folder + '/log', 'w'))
+        for _ in range(200):
+            try:
+                with socket.create_connection(('127.0.0.1', self.port), 1) as s:
+                    assert s.recv(4) == b'SSH-'
+                break
+            except OSError:
+                assert self.process.poll() is None, self.log()
+                threading.Event().wait(0.05)
+
+    def keygen(self, name, kind, passphrase=''):
+        path = os.path.join(self.folder, name)
+        subprocess.run(['ssh-keygen', '-q', '-t', kind, '-N', passphrase, '-f', path], check=True)
+        return path
+
+    def known_hosts(self, key=None):
+        with open((key or self.host_key) + '.pub') as f:
+            return '[127.0.0.1]:%d %s\n' % (self.port, ' '.join(f.read().split()[:2]))
+
+    def url(self, path):
+        import pwd
+        return 'ssh://%s@127.0.0.1:%d%s' % (pwd.getpwuid(os.getuid()).pw_name, self.port, path)
+
+    def log(self):
+        with open(self.folder + '/log') as f:
+            return f.read()
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
