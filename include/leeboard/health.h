@@ -1,7 +1,9 @@
-/* health: is it well? Built-in kinds by rules that are data (rules.def), all others by conditions.
+/* health: is it well? Rules are data: rules.def for built-in kinds, custom.def for all others.
  *
- * Pure: one live object in, one verdict out. Rules of custom kinds beyond the conditions Ready,
- * Available, Reconciling and Stalled are not supported yet. */
+ * Pure: one live object in, one verdict out; what only time can tell comes from a clock that is handed
+ * in. A custom kind is judged by the rows of its own, where there are some; else by its suspension, by
+ * conditions that say that something failed, by the one word that many keep in status.phase or
+ * status.state, and by its condition Ready (Available, Accepted, Synced ...). */
 #pragma once
 #include "leeboard/object.h"
 

@@ -25,6 +25,8 @@
 #pragma once
 #include "leeboard/apply.h"
 
+/* A controller of a custom kind may say that it failed, and try again: only what stays so is for good. */
+#define APPLY_DEGRADED_LASTS (30 * SECOND)
 #define APPLY_DISCOVER_AGAIN ((msec)500) /* until a new kind is served */
 
 enum run_state {
@@ -48,7 +50,7 @@ struct run {
 	uint32_t first, count;        /* dependants, in apply.edges */
 	struct target_call *call;
 	struct live_wait *wait;
-	struct timer *timer;
+	struct timer *timer, *lasts;
 	str body; /* what is sent; p NULL: the want's json */
 };
 struct dependant {
@@ -107,6 +109,7 @@ struct err *send_journal(struct apply *a, size_t wave);
 void settle(struct run *r); /* it was written, or is a step that others wait for */
 void settle_stop(struct run *r);
 bool crd_served(const struct run *r);
+bool step_is_custom(const struct plan_step *s);
 void settle_crd(struct run *r);
 
 /* prune.c */

@@ -6,7 +6,7 @@
 
 /* ------------------------------------------------------------------ what an edge waits for */
 
-static bool custom(const struct plan_step *s)
+bool step_is_custom(const struct plan_step *s)
 {
 	str api = s->id.group;
 	CLEANUP(buf) struct buf b = BUF_INIT;
@@ -37,7 +37,7 @@ static enum need need_of(const struct plan_step *from, const struct plan_step *t
 	case GRAPH_BACKEND: /* a webhook whose workload is not ready refuses what comes after it */
 		return serves_requests(from->id) ? NEED_WELL : NEED_APPLIED;
 	case GRAPH_REFERENCE: /* what makes a Secret (a Certificate) has made it when it is well */
-		return custom(to) && !custom(from) ? NEED_WELL : NEED_APPLIED;
+		return step_is_custom(to) && !step_is_custom(from) ? NEED_WELL : NEED_APPLIED;
 	case GRAPH_OWNER:
 	case GRAPH_ROLE:
 		break;

@@ -10,7 +10,8 @@ void settle_stop(struct run *r)
 	live_wait_stop(r->wait);
 	r->wait = NULL;
 	timer_stop(r->timer);
-	r->timer = NULL;
+	timer_stop(r->lasts);
+	r->timer = r->lasts = NULL;
 	r->crd_waits = false;
 }
 
@@ -304,6 +305,23 @@ void settle_crd(struct run *r)
 
 /* ------------------------------------------------------------------ well */
 
+static void on_well(void *arg, obj_id id, const struct health *h);
+
+static void on_lasts(void *arg)
+{
+	struct run *r = arg;
+	struct live_state s;
+
+	r->lasts = NULL;
+	if (live_state(r->a->o.app, r->step->id, &s) && s.health.state == HEALTH_DEGRADED) {
+		keep_health(r, s.health.state, s.health.reason, s.health.message);
+		unwell(r, false);
+		return;
+	}
+	live_wait_stop(r->wait);
+	r->wait = live_wait_healthy(r->a->o.app, r->step->id, on_well, r);
+}
+
 static void on_well(void *arg, obj_id id, const struct health *h)
 {
 	struct run *r = arg;
@@ -312,6 +330,10 @@ static void on_well(void *arg, obj_id id, const struct health *h)
 	(void)id;
 	if (target_tells_health(a->target))
 		keep_health(r, h->state, h->reason, h->message);
+	if (h->state == HEALTH_DEGRADED && step_is_custom(r->step)) {
+		r->lasts = timer_start(a->o.loop, APPLY_DEGRADED_LASTS, on_lasts, r);
+		return;
+	}
 	if (h->state == HEALTH_DEGRADED) {
 		unwell(r, false);
 		return;

@@ -394,6 +394,14 @@ static void an_unchanged_object_is_waited_for_too(void **state)
 	sync_done(&s);
 }
 
+#define CRD                                                                                        \
+	"{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","       \
+	"\"metadata\":{\"name\":\"things.example.org\"}}"
+#define THING                                                                                      \
+	"{\"apiVersion\":\"example.org/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"x\","      \
+	"\"namespace\":\"shop\"}}"
+#define ESTABLISHED "{\"conditions\":[{\"type\":\"Established\",\"status\":\"True\"}]}"
+
 #define POD(name, ready, state)                                                                    \
 	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name                   \
 	"\",\"namespace\":\"shop\"},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":"   \
@@ -432,6 +440,38 @@ static void what_is_degraded_fails_at_once_with_its_first_cause(void **state)
 	sync_done(&s);
 }
 
+static void a_custom_kind_may_fail_and_try_again(void **state)
+{
+	struct sync s;
+	obj_id id = {STR("example.org"), STR("Thing"), STR("shop"), STR("x")};
+
+	(void)state;
+	sync_init(&s);
+	step(&s, PLAN_CREATE, THING, 0);
+	s.w.t->has_status = true;
+	begin(&s);
+	hush(&s.w);
+	fake_status(s.w.t, id, "{\"phase\":\"Failed\",\"message\":\"no database yet\"}");
+	clock_turn(s.w.loop, 20 * SECOND);
+	fake_status(s.w.t, id, "{\"phase\":\"Running\"}");
+	clock_turn(s.w.loop, 10 * SECOND);
+	fake_settle(s.w.loop);
+	told(&s, "journal 0/1: x\ncreated Thing shop/x\ncreated Thing shop/x Healthy\ndone\n");
+	sync_done(&s);
+
+	sync_init(&s);
+	step(&s, PLAN_CREATE, THING, 0);
+	s.w.t->has_status = true;
+	begin(&s);
+	fake_status(s.w.t, id, "{\"phase\":\"Failed\",\"message\":\"no such database\"}");
+	clock_turn(s.w.loop, 30 * SECOND);
+	fake_settle(s.w.loop);
+	told(&s, "journal 0/1: x\ncreated Thing shop/x\n"
+		 "failed Thing shop/x Degraded (no such database)\n"
+		 "failed first: failed Thing shop/x Degraded (no such database)\n");
+	sync_done(&s);
+}
+
 static void time_is_limited(void **state)
 {
 	struct sync s;
@@ -461,14 +501,6 @@ static void time_is_limited(void **state)
 		 "made)\n");
 	sync_done(&s);
 }
-
-#define CRD                                                                                        \
-	"{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","       \
-	"\"metadata\":{\"name\":\"things.example.org\"}}"
-#define THING                                                                                      \
-	"{\"apiVersion\":\"example.org/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"x\","      \
-	"\"namespace\":\"shop\"}}"
-#define ESTABLISHED "{\"conditions\":[{\"type\":\"Established\",\"status\":\"True\"}]}"
 
 static void a_custom_object_waits_until_its_kind_is_served(void **state)
 {
@@ -952,6 +984,7 @@ int main(void)
 		cmocka_unit_test(dependants_wait_for_health),
 		cmocka_unit_test(an_unchanged_object_is_waited_for_too),
 		cmocka_unit_test(what_is_degraded_fails_at_once_with_its_first_cause),
+		cmocka_unit_test(a_custom_kind_may_fail_and_try_again),
 		cmocka_unit_test(time_is_limited),
 		cmocka_unit_test(a_custom_object_waits_until_its_kind_is_served),
 		cmocka_unit_test(waves_that_are_written_down_are_barriers),
