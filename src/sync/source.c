@@ -334,8 +334,7 @@ static void refused(struct source_run *r, struct source_try *t, str reason, str 
 	bool other = r->trust.offered_oid.n && !str_eq(r->trust.offered_oid, t->oid);
 	struct tell what = {.kind = EVENT_SOURCE_REFUSED,
 			    .severity = severe ? EVENT_ERROR : -1,
-			    .source = str_from(r->name),
-			    .revision = r->trust.accepted_oid};
+			    .source = str_from(r->name)};
 	struct err *e;
 
 	now.source = str_from(r->name);
@@ -362,6 +361,7 @@ static void refused(struct source_run *r, struct source_try *t, str reason, str 
 		return;
 	}
 	r->refused_digest = t->trust_digest;
+	what.revision = r->trust.accepted_oid; /* of the new record: the one before is gone */
 	node_pairs_add(a, &more, STR("offered"), node_new_str(a, t->oid));
 	node_pairs_add(a, &more, STR("reason"), node_new_str(a, reason));
 	if (head) {
