@@ -190,6 +190,7 @@ struct dir {
 	bool state_inside, state_given;
 	int fd, state_fd, lock_fd; /* -1: not open */
 	bool ready, lost;
+	dev_t dev; /* of the folder as it was last opened */
 	uint8_t key[32];
 	struct dir_app **apps;
 	size_t apps_n;

@@ -459,6 +459,32 @@ static struct err *gone(const struct dir *d, int errnum)
 	return err_sys(ERR_TARGET_UNREACHABLE, errnum, "open '" STR_FMT "'", STR_ARG(d->path));
 }
 
+static bool is_empty(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool empty = true;
+
+	if (!dir) {
+		fd_cleanup(&fd);
+		return false;
+	}
+	for (struct dirent *e; empty && (e = readdir(dir));)
+		empty = str_eq(str_from(e->d_name), STR(".")) ||
+			str_eq(str_from(e->d_name), STR(".."));
+	closedir(dir);
+	return empty;
+}
+
+/* The folder below a mount point whose disk went: everything seems to be gone, and nothing is. */
+static bool is_unmounted(const struct dir *d, dev_t now)
+{
+	if (!d->head.uid.n || now == d->dev)
+		return false;
+	return d->state_inside ? faccessat(d->fd, ".leeboard/.uid", F_OK, AT_SYMLINK_NOFOLLOW) < 0
+			       : is_empty(d->fd);
+}
+
 static struct err *open_all(struct dir *d)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
@@ -471,6 +497,14 @@ static struct err *open_all(struct dir *d)
 	d->fd = open(d->path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd < 0)
 		return gone(d, errno);
+	if (fstat(d->fd, &here) < 0)
+		return gone(d, errno);
+	if (is_unmounted(d, here.st_dev))
+		return err_new(ERR_TARGET_UNREACHABLE,
+			       "'" STR_FMT
+			       "' is on another file system than before: is its disk not "
+			       "mounted?",
+			       STR_ARG(d->path));
 	if (d->state_inside) {
 		if (mkdirat(d->fd, ".leeboard", 0700) < 0 && errno != EEXIST)
 			return err_sys(ERR_IO, errno, "make folder '" STR_FMT "'",
@@ -481,7 +515,7 @@ static struct err *open_all(struct dir *d)
 		TRY(dir_make(d->state.p, 0700));
 		d->state_fd = open(d->state.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	if (d->state_fd < 0 || fstat(d->fd, &here) < 0 || fstat(d->state_fd, &there) < 0)
+	if (d->state_fd < 0 || fstat(d->state_fd, &there) < 0)
 		return err_sys(ERR_IO, errno, "open '" STR_FMT "'", STR_ARG(d->state));
 	if (d->state_given && here.st_dev != there.st_dev)
 		return err_at(ERR_INVALID, d->where.at,
@@ -508,6 +542,7 @@ static struct err *open_all(struct dir *d)
 		dir_apps_free(d);
 		TRY(load_apps(d));
 	}
+	d->dev = here.st_dev;
 	dir_files_build(d);
 	return NULL;
 }

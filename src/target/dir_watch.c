@@ -205,21 +205,17 @@ void dir_watch_stop(struct dir *d)
 
 /* ------------------------------------------------------------------ the folder goes and comes */
 
+/* A folder that was removed is made again, as an object that was: its parent must be there. */
 static void look(void *arg)
 {
 	struct dir *d = arg;
-	struct stat st;
+	CLEANUP(err) struct err *e = dir_open_folders(d);
 
 	d->look = NULL;
-	if (stat(d->path.p, &st) == 0 && S_ISDIR(st.st_mode)) {
-		CLEANUP(err) struct err *e = dir_open_folders(d);
-
-		if (!e) {
-			dir_found(d);
-			return;
-		}
-	}
-	d->look = timer_start(d->head.loop, DIR_LOOK_AGAIN, look, d);
+	if (e)
+		d->look = timer_start(d->head.loop, DIR_LOOK_AGAIN, look, d);
+	else
+		dir_found(d);
 }
 
 void dir_lose(struct dir *d, str why)
@@ -234,6 +230,8 @@ void dir_lose(struct dir *d, str why)
 	d->wd = -1;
 	dir_close_folders(d);
 	dir_checks_drop(d);
+	for (size_t i = 0; i < d->files.n; i++)
+		d->files.p[i].dirty_last = 0; /* everything is listed when it is there again */
 	buf_printf(&b, "'" STR_FMT "' " STR_FMT, STR_ARG(d->path), STR_ARG(why));
 	if (!d->look)
 		d->look = timer_start(d->head.loop, DIR_LOOK_AGAIN, look, d);

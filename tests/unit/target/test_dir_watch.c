@@ -158,8 +158,7 @@ static void a_folder_that_was_removed_is_made_again_with_what_we_know(void **sta
 	while (!str_contains(p.told, STR("lost\n")))
 		loop_turn(p.loop, true);
 	alarm(0);
-	check_ok(place_open(&p)); /* target_ready again */
-	told(&p, "listed ConfigMap \n");
+	told(&p, "listed ConfigMap \n"); /* by itself, and target_ready does it at once */
 	assert_true(str_ends(p.told, STR("lost\nfound\nlisting ConfigMap \ngone ConfigMap "
 					 "shop/web\nlisted ConfigMap \n")));
 	assert_true(str_eq(uid, target_uid(p.t)));
@@ -168,6 +167,51 @@ static void a_folder_that_was_removed_is_made_again_with_what_we_know(void **sta
 	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"1\"}"), TARGET_CREATED);
 	write_file(&p, FILE_WEB, YAML("  a: \"2\"\n"));
 	told(&p, "seen ConfigMap shop/web a=2\n");
+	place_end(&p);
+}
+
+static void a_disk_that_is_not_mounted_is_no_empty_folder(void **state)
+{
+	struct place p;
+	struct stat here, there;
+	char other[] = "/dev/shm/leeboard-dir.XXXXXX";
+	str real;
+
+	(void)state;
+	place_begin(&p);
+	if (!mkdtemp(other) || stat(other, &there) < 0 || stat(p.root, &here) < 0 ||
+	    here.st_dev == there.st_dev) {
+		place_end(&p);
+		skip();
+	}
+	/* What mounting changes, a link changes too: which file system the path leads to. */
+	real = arena_printf(p.a, "%s/real", p.root);
+	assert_int_equal(mkdir(real.p, 0755), 0);
+	assert_int_equal(symlink(real.p, p.live), 0);
+	check_ok(place_open(&p));
+	own(&p, "app", web, 1);
+	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"1\"}"), TARGET_CREATED);
+	assert_int_equal(unlink(p.live), 0);
+	assert_int_equal(symlink(other, p.live), 0);
+	get(&p, WEB);
+	assert_int_equal(err_code(p.err), ERR_TARGET_UNREACHABLE);
+
+	CLEANUP(err) struct err *e = place_open(&p);
+	CLEANUP(buf) struct buf b = BUF_INIT;
+
+	err_line_to(e, &b);
+	assert_string_equal(b.p,
+			    arena_printf(p.a,
+					 "'%s' is on another file system than before: is its disk "
+					 "not mounted?",
+					 p.live)
+				    .p);
+	assert_int_equal(rmdir(other), 0); /* nothing was written there */
+	assert_int_equal(unlink(p.live), 0);
+	assert_int_equal(symlink(real.p, p.live), 0);
+	check_ok(place_open(&p));
+	get(&p, WEB);
+	check_text(p.text, YAML("  a: \"1\"\n"));
 	place_end(&p);
 }
 
@@ -256,6 +300,7 @@ int main(void)
 		cmocka_unit_test(our_own_writes_and_files_of_others_are_not_told),
 		cmocka_unit_test(a_folder_that_went_is_lost_and_found_when_it_is_there_again),
 		cmocka_unit_test(a_folder_that_was_removed_is_made_again_with_what_we_know),
+		cmocka_unit_test(a_disk_that_is_not_mounted_is_no_empty_folder),
 		cmocka_unit_test(an_overflow_lists_everything_again),
 		cmocka_unit_test(only_the_object_that_changed_matters_in_a_shared_file),
 		cmocka_unit_test(a_listener_may_close_the_target),
