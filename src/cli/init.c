@@ -205,7 +205,7 @@ static void yaml_word(struct buf *b, const char *before, str s)
 	plain = plain && s.p[s.n - 1] != ':' && !str_eq(s, STR("true")) &&
 		!str_eq(s, STR("false")) && !str_eq(s, STR("null")) && !str_eq(s, STR("yes")) &&
 		!str_eq(s, STR("no")) && !str_eq(s, STR("on")) && !str_eq(s, STR("off"));
-	if (!plain && !(s.n && s.p[0] == '/')) {
+	if (!plain) {
 		yaml_text(b, before, s);
 		return;
 	}
@@ -228,11 +228,8 @@ static struct err *write_target(struct arena *a, str to, struct buf *b)
 
 		if (to.n == 5)
 			return err_new(ERR_USAGE, "'--to kube:' needs a context: kube:CONTEXT");
-		buf_str(b, STR("  target:\n"));
-		yaml_text(b, "    kubeConfig: {file: ", path);
-		b->n--;
-		buf_str(b, STR("}\n"));
-		yaml_word(b, "    context: ", str_sub(to, 5, SIZE_MAX));
+		yaml_word(b, "  target:\n    kubeConfig:\n      file: ", path);
+		yaml_word(b, "      context: ", str_sub(to, 5, SIZE_MAX));
 		return NULL;
 	}
 	if (to.p[0] == '~' || to.p[0] == '/') {

@@ -234,7 +234,7 @@ static struct err *ask_all(struct follow *f)
 	struct client *c = f->c;
 
 	for (size_t i = 0; i < f->n; i++) {
-		CLEANUP(query) struct query q;
+		CLEANUP(query) struct query q = {0};
 		struct follow_app *one = ARENA_NEW(c->a, struct follow_app);
 
 		*one = (struct follow_app){f, i};
@@ -450,7 +450,7 @@ int verb_status_watch(struct client *c)
 
 	*w = (struct watch){.c = c, .due = true, .over = true};
 	while (!c->late) {
-		CLEANUP(query) struct query q;
+		CLEANUP(query) struct query q = {0};
 		struct answer a;
 		struct err *e;
 

@@ -212,13 +212,13 @@ static struct err *find_one(struct client *c, str word, struct answer *ret, bool
 		: only_source ? str_sub(word, 7, SIZE_MAX)
 			      : word;
 	if (!only_source) {
-		CLEANUP(query) struct query q;
+		CLEANUP(query) struct query q = {0};
 
 		one_named(&q, false, "apps", *name, "");
 		TRY(client_ask(c, &q, &app));
 	}
 	if (!only_app) {
-		CLEANUP(query) struct query q;
+		CLEANUP(query) struct query q = {0};
 
 		one_named(&q, false, "sources", *name, "");
 		TRY(client_ask(c, &q, &source));
@@ -293,7 +293,7 @@ static int verb_status(struct client *c)
 
 static int verb_plan(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 
 	one_named(&q, false, "plan", operand(c, 0), "");
 	query_add(&q, "rev", verb_value(&c->words, "--rev"));
@@ -308,7 +308,7 @@ static void show_diff_plain(struct client *c, const struct node *doc, struct buf
 /* @1: what was in force before the last sync that changed the revision. */
 static struct err *revision_of(struct client *c, str app, str word, str *ret)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	const struct node *items;
 	struct answer a;
 	uint64_t n, seen = 0;
@@ -340,7 +340,7 @@ static struct err *revision_of(struct client *c, str app, str word, str *ret)
 
 static int verb_diff(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	str range = operand(c, 1), from = STR(""), to = STR("");
 	size_t dots = str_find(range, STR(".."));
 	struct err *e = NULL;
@@ -383,7 +383,7 @@ static void add_name(struct client *c, struct names *v, str name)
 
 static struct err *add_matching(struct client *c, struct names *v, str pattern, str source)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	const struct node *items;
 	struct answer a;
 	size_t before = v->n;
@@ -447,7 +447,7 @@ static int verb_sync(struct client *c)
 	if (!verb_has(&c->words, "--no-wait"))
 		return follow_sync(c, v.p, v.n);
 	for (size_t i = 0; i < v.n; i++) {
-		CLEANUP(query) struct query q;
+		CLEANUP(query) struct query q = {0};
 		int one;
 
 		one_named(&q, true, "apps", v.p[i], "/sync");
@@ -462,7 +462,7 @@ static int verb_sync(struct client *c)
 
 static int verb_wait(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	CLEANUP(buf) struct buf apps = BUF_INIT;
 	str commit = verb_value(&c->words, "--commit"), state = verb_value(&c->words, "--for");
 
@@ -506,7 +506,7 @@ static struct err *need_number(const struct client *c, const char *flag)
 
 static int verb_history(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	str from, show = verb_value(&c->words, "--show");
 	struct err *e = since(c, &from);
 
@@ -568,7 +568,7 @@ static int events_then_follow(struct client *c, const struct query *q)
 
 static int verb_events(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	str from, id = verb_value(&c->words, "--redeliver");
 	bool follow = verb_has(&c->words, "--follow");
 	struct err *e = since(c, &from);
@@ -599,7 +599,7 @@ static int verb_events(struct client *c)
 
 static int verb_verify(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	str word = operand(c, 0);
 
 	if (c->words.n != 1)
@@ -625,7 +625,7 @@ static void show_export(struct client *c, const struct node *doc, struct buf *b)
 
 static int verb_drift(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	bool word = str_eq(operand(c, 0), STR("export")) && c->words.n == 2;
 	bool export = verb_has(&c->words, "--export") || word, heal = verb_has(&c->words, "--heal");
 	str app = word ? operand(c, 1) : operand(c, 0);
@@ -655,7 +655,7 @@ static int verb_drift(struct client *c)
 
 static int verb_why(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 
 	query_init(&q, false, "why");
 	query_add(&q, "object", operand(c, 0));
@@ -715,7 +715,7 @@ static void show_dot(struct client *c, const struct node *doc, struct buf *b)
 
 static int verb_graph(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 
 	if (verb_has(&c->words, "--why"))
 		return fail(c, err_hint(err_new(ERR_NOT_SUPPORTED, "'--why' is for folders"),
@@ -739,7 +739,7 @@ static void show_approval(struct client *c, const struct node *doc, struct buf *
 /* The plan that waits now; with --plan it must be that one. */
 static int plan_to_approve(struct client *c, str app, struct answer *plan)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 	str wanted = verb_value(&c->words, "--plan"), id;
 	struct err *e;
 
@@ -898,7 +898,7 @@ static int verb_resume(struct client *c)
 
 static int verb_reload(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 
 	query_init(&q, true, "reload");
 	return ask_and_finish(c, &q, show_reload);
@@ -913,7 +913,7 @@ static void show_dump(struct client *c UNUSED, const struct node *doc, struct bu
 
 static int verb_dump(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 
 	one_named(&q, false, "dump", operand(c, 0), "");
 	return ask_and_finish(c, &q, show_dump);
@@ -921,7 +921,7 @@ static int verb_dump(struct client *c)
 
 static int verb_version(struct client *c)
 {
-	CLEANUP(query) struct query q;
+	CLEANUP(query) struct query q = {0};
 
 	query_init(&q, false, "version");
 	return ask_and_finish(c, &q, show_version);

@@ -76,8 +76,8 @@ def test_a_field_is_explained(leeboard):
 
 def test_words_that_lead_nowhere_are_refused(leeboard):
     for argv, message in ((['explain', 'ap'], "no kind 'ap' (there are: Source, App, Policy, Alert, Daemon)\n"),
-                          (['check'], 'no documents named\n  hint: leeboard check FILE-OR-FOLDER\n'),
-                          (['check', '--stric'], "unknown flag '--stric'\n  hint: leeboard check -h lists them\n"),
+                          (['check'], 'check needs PATH...\n  hint: leeboard check fleet.yaml\n'),
+                          (['check', '--stric'], "unknown flag '--stric'\n  hint: did you mean '--strict'?\n"),
                           (['chek'], "unknown verb 'chek'\n  hint: did you mean 'check'?\n")):
         p = leeboard(*argv)
         assert (p.returncode, p.stdout, p.stderr) == (2, '', message)
