@@ -109,7 +109,8 @@ static void prune_now(void *arg)
 
 	a->timer = NULL;
 	a->phase = PHASE_PRUNE;
-	order_begin(a, true);
+	a->turn = SIZE_MAX; /* the next one is 0 */
+	steps_over(a);
 }
 
 static void hold(struct apply *a)
@@ -152,6 +153,10 @@ void phase_over(struct apply *a)
 		hold(a);
 		break;
 	case PHASE_PRUNE:
+		if (order_next_turn(a)) {
+			order_begin(a, true);
+			break;
+		}
 		a->phase = PHASE_FORGET;
 		inventory_forget(a);
 		break;

@@ -10,7 +10,9 @@
  * Steps are nodes of a graph: those of the plan by index, then one barrier a wave number that somebody
  * wrote down. A node is `applied` when its write was answered and `well` when it is healthy besides;
  * an edge waits for one of the two. What has nothing left to wait for is sent at once, all of it in one
- * go. Deletions are nodes of the same graph, counted apart and begun after everything else.
+ * go. Deletions are nodes of the same graph, begun after everything else and turn by turn: the waves of the
+ * plan, each over before the next begins, then kinds and namespaces, whose deletion would take along what
+ * they hold.
  *
  * Why it may end anywhere (apply_stop, kill -9):
  *   - No object is written before the inventory at the target names it, so what was written can always
@@ -48,6 +50,7 @@ struct run {
 	bool recreating, timed;
 	uint32_t left;                /* edges that are open */
 	uint32_t first, count;        /* dependants, in apply.edges */
+	size_t turn; /* of deletions: the waves, then what holds others */
 	struct target_call *call;
 	struct live_wait *wait;
 	struct timer *timer, *lasts;
@@ -74,6 +77,7 @@ struct apply {
 	enum phase phase;
 	size_t open;    /* nodes of this phase that are not at their end */
 	size_t dispatching;
+	size_t turn, turns; /* of deletions */
 	struct {
 		uint32_t *p;
 		size_t n, cap;
@@ -92,7 +96,8 @@ struct apply {
 
 /* order.c */
 void order_build(struct apply *a);
-void order_begin(struct apply *a, bool deletions); /* counts the phase, lists what is ready */
+void order_begin(struct apply *a, bool deletions); /* counts the phase (the turn), sends what is ready */
+bool order_next_turn(struct apply *a); /* false: no deletion is left */
 void order_applied(struct run *r);
 void order_well(struct run *r);
 void run_over(struct run *r, enum run_state s); /* at its end; may end the phase */

@@ -191,6 +191,30 @@ static void sort_links(struct apply *a, const struct links *v)
 		a->edges[at[v->p[i].to]++] = v->p[i].d;
 }
 
+static bool holds_others(obj_id id)
+{
+	return (!id.group.n && str_eq(id.kind, STR("Namespace"))) ||
+	       str_eq(id.kind, STR("CustomResourceDefinition"));
+}
+
+static bool holds(obj_id holder, obj_id id)
+{
+	if (str_eq(holder.kind, STR("Namespace")))
+		return str_eq(holder.name, id.ns);
+	return id.group.n && str_ends(holder.name, id.group) &&
+	       holder.name.p[holder.name.n - id.group.n - 1] == '.';
+}
+
+static void take_turns(struct apply *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->runs[i].deletes && a->runs[i].step->wave >= a->turns)
+			a->turns = a->runs[i].step->wave + 1;
+	for (size_t i = 0; i < a->n; i++)
+		a->runs[i].turn =
+			holds_others(a->runs[i].step->id) ? a->turns : a->runs[i].step->wave;
+}
+
 static bool writes(enum plan_action x)
 {
 	static const bool rows[] = {
@@ -220,6 +244,7 @@ void order_build(struct apply *a)
 		r->deletes = r->step && r->step->action == PLAN_DELETE;
 		r->writes = r->step && writes(r->step->action) && !r->deletes;
 	}
+	take_turns(a);
 	link_steps(a, &links);
 	link_waves(a, &links, wave, groups);
 	sort_links(a, &links);
@@ -231,7 +256,7 @@ static void release(struct run *r)
 {
 	struct apply *a = r->a;
 
-	if (r->left || r->state != RUN_IDLE)
+	if (r->left || r->state != RUN_IDLE || (r->deletes && r->turn != a->turn))
 		return;
 	if (r->step) {
 		*ARENA_PUSH(a->arena, &a->ready) = (uint32_t)(r - a->runs);
@@ -279,14 +304,16 @@ void order_begin(struct apply *a, bool deletions)
 		struct run *r = &a->runs[i];
 
 		if (r->state == RUN_IDLE &&
-		    (deletions ? r->deletes : !r->step || (in_order(r) && (r->writes || r->count))))
+		    (deletions ? r->deletes && r->turn == a->turn
+			       : !r->step || (in_order(r) && (r->writes || r->count))))
 			a->open++;
 	}
 	a->open++; /* this function itself */
 	for (size_t i = 0; i < a->nodes; i++) {
 		struct run *r = &a->runs[i];
 
-		if (r->state != RUN_IDLE || (deletions ? !r->deletes : r->step && !in_order(r)))
+		if (r->state != RUN_IDLE ||
+		    (deletions ? !r->deletes || r->turn != a->turn : r->step && !in_order(r)))
 			continue;
 		if (r->writes || r->deletes || !r->step) {
 			if (!r->left)
@@ -303,6 +330,41 @@ void order_begin(struct apply *a, bool deletions)
 	send_ready(a);
 	if (!--a->open)
 		steps_over(a);
+}
+
+/* What a namespace or a kind holds has to be gone before it: else it would be deleted by the back
+ * door, or hang there. */
+static void keep_holders(struct apply *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct run *r = &a->runs[i];
+
+		if (!r->deletes || r->state != RUN_IDLE || r->turn != a->turns)
+			continue;
+		for (size_t k = 0; k < a->n && r->state == RUN_IDLE; k++)
+			if (a->runs[k].deletes && a->runs[k].pub->result != APPLY_DELETED &&
+			    k != i && a->runs[k].state == RUN_DEAD &&
+			    holds(r->step->id, a->runs[k].step->id)) {
+				r->state = RUN_DEAD;
+				r->pub->result = APPLY_BLOCKED;
+				r->pub->blocked_by = run_label(&a->runs[k]);
+				a->count.blocked++;
+				tell_step(r);
+			}
+	}
+}
+
+bool order_next_turn(struct apply *a)
+{
+	while (a->turn + 1 <= a->turns) {
+		if (++a->turn == a->turns)
+			keep_holders(a);
+		for (size_t i = 0; i < a->n; i++)
+			if (a->runs[i].deletes && a->runs[i].state == RUN_IDLE &&
+			    a->runs[i].turn == a->turn)
+				return true;
+	}
+	return false;
 }
 
 /* ------------------------------------------------------------------ ends */
@@ -358,8 +420,8 @@ static void block(struct run *r, enum apply_result result, str label)
 				tell_step(d);
 			}
 			*ARENA_PUSH(a->arena, &v) = a->edges[i].who;
-			if (a->phase == PHASE_PENDING)
-				d->state = RUN_DEAD;
+			if (a->phase == PHASE_PENDING || (d->deletes && d->turn != a->turn))
+				d->state = RUN_DEAD; /* not counted yet */
 			else
 				run_over(d, RUN_DEAD);
 		}

@@ -632,6 +632,52 @@ static void a_deletion_that_hangs_keeps_its_place(void **state)
 	sync_done(&s);
 }
 
+static void namespaces_and_kinds_go_when_what_they_hold_is_gone(void **state)
+{
+	static const char ns[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"shop\"}}";
+
+	(void)state;
+	/* Whatever waves the plan gives them. */
+	for (int hangs = 0; hangs < 2; hangs++) {
+		struct sync s;
+
+		sync_init(&s);
+		owned(&s, CFG("old"));
+		owned(&s, THING);
+		owned(&s, CRD);
+		owned(&s, ns);
+		restore(&s);
+		for (size_t i = 4; i-- > 0;) {
+			struct plan_step *x = step(&s, PLAN_DELETE, NULL, 0);
+
+			x->id = s.inv.p[i].id;
+			x->version = STR("v1");
+			s.plan.delete_waves = 1;
+		}
+		if (hangs)
+			s.w.t->failures[0] =
+				(struct fake_failure){"Thing shop/x", ERR_FINALIZER, 1};
+		begin(&s);
+		apply_prune(s.apply);
+		hush(&s.w);
+		if (hangs)
+			told(&s, "ready to prune\njournal 0/1: x things.example.org shop old\n"
+				 "failed Thing shop/x: refused by the fake\n"
+				 "deleted ConfigMap shop/old\n"
+				 "blocked CustomResourceDefinition things.example.org by Thing "
+				 "shop/x\n"
+				 "blocked Namespace shop by Thing shop/x\n"
+				 "failed first: failed Thing shop/x: refused by the fake\n");
+		else
+			told(&s, "ready to prune\njournal 0/1: x things.example.org shop old\n"
+				 "deleted Thing shop/x\ndeleted ConfigMap shop/old\n"
+				 "deleted CustomResourceDefinition things.example.org\n"
+				 "deleted Namespace shop\ndone\n");
+		sync_done(&s);
+	}
+}
+
 static void what_is_let_go_stays(void **state)
 {
 	struct sync s;
@@ -990,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(waves_that_are_written_down_are_barriers),
 		cmocka_unit_test(pruning_comes_last_and_in_order),
 		cmocka_unit_test(a_deletion_that_hangs_keeps_its_place),
+		cmocka_unit_test(namespaces_and_kinds_go_when_what_they_hold_is_gone),
 		cmocka_unit_test(what_is_let_go_stays),
 		cmocka_unit_test(what_waits_for_a_person_is_left),
 		cmocka_unit_test(what_the_plan_refused_is_the_first_cause),
