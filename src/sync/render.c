@@ -9,19 +9,25 @@
 struct raw {
 	str identity, file, json;
 	uint32_t line, col;
-	uint32_t first_origin, origins_n;
+	const struct want_origin *origins; /* of the wants' arena, sorted */
+	size_t origins_n;
+};
+/* Paths and files recur in every object of a kind: each is kept once. */
+struct words {
+	str *slots;
+	size_t n, cap;
 };
 struct gather {
-	struct arena *arena;
+	struct arena *arena; /* of what goes when the rendering is whole */
+	struct wants *wants; /* of what stays */
+	struct words words;
 	struct worker_objects objects;
 	struct {
 		struct raw *p;
 		size_t n, cap;
 	} raws;
-	struct {
-		struct want_origin *p;
-		size_t n, cap;
-	} origins;
+	struct want_origin *origins; /* heap: of the object that came last */
+	size_t origins_n, origins_cap;
 	struct {
 		struct job_seen *p;
 		size_t n, cap;
@@ -29,8 +35,7 @@ struct gather {
 	struct {
 		str *p;
 		size_t n, cap;
-	} crds;   /* "group/Kind" of those whose scope is Namespaced, "+" before; else "-" */
-	str file; /* the last one, so that it is kept once */
+	} crds; /* "group/Kind" of those whose scope is Namespaced, "+" before; else "-" */
 	struct err *errs;
 	msec started;
 	struct target *target;
@@ -42,6 +47,9 @@ void gather_free(struct gather *g)
 		return;
 	worker_objects_done(&g->objects);
 	err_free(g->errs);
+	free(g->origins);
+	free(g->words.slots);
+	wants_free(g->wants);
 	arena_free(g->arena);
 	free(g);
 }
@@ -54,11 +62,55 @@ void rendering_put(struct rendering *r)
 	free(r);
 }
 
-static str keep_file(struct gather *g, str file)
+/* The one copy of a word that lives as long as the wants. */
+static str word(struct gather *g, str w)
 {
-	if (!str_eq(file, g->file))
-		g->file = arena_str(g->arena, file);
-	return g->file;
+	struct words *t = &g->words;
+	size_t h;
+
+	if (2 * t->n >= t->cap) {
+		size_t cap = t->cap ? 2 * t->cap : 256;
+		str *slots = xcalloc(cap, sizeof(*slots));
+
+		for (size_t i = 0; i < t->cap; i++) {
+			if (!t->slots[i].p)
+				continue;
+			for (h = str_hash(t->slots[i]) & (cap - 1); slots[h].p;)
+				h = (h + 1) & (cap - 1);
+			slots[h] = t->slots[i];
+		}
+		free(t->slots);
+		t->slots = slots;
+		t->cap = cap;
+	}
+	for (h = str_hash(w) & (t->cap - 1); t->slots[h].p; h = (h + 1) & (t->cap - 1))
+		if (str_eq(t->slots[h], w))
+			return t->slots[h];
+	t->n++;
+	return t->slots[h] = arena_str(g->wants->arena, w);
+}
+
+static int by_path(const void *x, const void *y)
+{
+	const struct want_origin *a = x, *b = y;
+
+	return str_cmp(a->path, b->path);
+}
+
+/* The origins of the last object are all there. */
+static void close_origins(struct gather *g)
+{
+	struct raw *last = g->raws.n ? &g->raws.p[g->raws.n - 1] : NULL;
+	struct want_origin *own;
+
+	if (!last || !g->origins_n)
+		return;
+	own = ARENA_ARRAY(g->wants->arena, struct want_origin, g->origins_n);
+	memcpy(own, g->origins, g->origins_n * sizeof(*own));
+	qsort(own, g->origins_n, sizeof(*own), by_path);
+	last->origins = own;
+	last->origins_n = g->origins_n;
+	g->origins_n = 0;
 }
 
 /* ------------------------------------------------------------------ frames */
@@ -74,14 +126,15 @@ static struct err *on_frame(void *arg, struct frame *f)
 		bool whole;
 
 		TRY(worker_objects_add(&g->objects, f, &whole, &o));
-		if (whole)
-			*ARENA_PUSH(g->arena, &g->raws) =
-				(struct raw){.identity = arena_str(g->arena, o.identity),
-					     .file = keep_file(g, o.file),
-					     .json = arena_str(g->arena, o.json),
-					     .line = o.line,
-					     .col = o.col,
-					     .first_origin = (uint32_t)g->origins.n};
+		if (!whole)
+			return NULL;
+		close_origins(g);
+		*ARENA_PUSH(g->arena, &g->raws) =
+			(struct raw){.identity = arena_str(g->arena, o.identity),
+				     .file = word(g, o.file),
+				     .json = arena_str(g->arena, o.json),
+				     .line = o.line,
+				     .col = o.col};
 		return NULL;
 	}
 	case FRAME_ORIGIN: {
@@ -96,9 +149,13 @@ static struct err *on_frame(void *arg, struct frame *f)
 					       "an origin of an object that was not sent");
 			if (!o.path.n)
 				continue;
-			*ARENA_PUSH(g->arena, &g->origins) = (struct want_origin){
-				arena_str(g->arena, o.path), keep_file(g, o.file), o.line};
-			last->origins_n++;
+			if (g->origins_n == g->origins_cap) {
+				g->origins_cap = g->origins_cap ? 2 * g->origins_cap : 64;
+				g->origins =
+					xrealloc(g->origins, g->origins_cap * sizeof(*g->origins));
+			}
+			g->origins[g->origins_n++] =
+				(struct want_origin){word(g, o.path), word(g, o.file), o.line};
 		}
 		return NULL;
 	}
@@ -142,6 +199,7 @@ static void on_done(void *arg, struct err *e)
 	struct app_run *a = r->app;
 
 	r->job = NULL;
+	close_origins(g);
 	if (!e)
 		e = worker_objects_end(&g->objects);
 	if (g->errs) {
@@ -177,6 +235,7 @@ struct err *render_start(struct run *r)
 	spec.timeout = RENDER_TIMEOUT;
 	r->gather = xcalloc(1, sizeof(*r->gather));
 	r->gather->arena = arena_new();
+	r->gather->wants = wants_new();
 	r->gather->started = clock_now(s->loop);
 	return job_start(s, "render", a, &spec, &calls, r, &r->job);
 }
@@ -231,13 +290,6 @@ static const struct node *mark(struct arena *a, const struct app_run *app, const
 			arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(instance), STR_ARG(name)));
 }
 
-static int by_path(const void *x, const void *y)
-{
-	const struct want_origin *a = x, *b = y;
-
-	return str_cmp(a->path, b->path);
-}
-
 static struct err *one(struct run *r, struct gather *g, const struct raw *raw,
 		       const struct obj_norm *norm, struct wants *w)
 {
@@ -246,7 +298,6 @@ static struct err *one(struct run *r, struct gather *g, const struct raw *raw,
 	struct text in = {raw->file, raw->json};
 	struct obj_set *set = obj_set_new(a);
 	const struct node *root;
-	struct want_origin *origins = NULL;
 	struct err *e = node_read_json(a, &in, &root);
 
 	if (!e)
@@ -259,22 +310,12 @@ static struct err *one(struct run *r, struct gather *g, const struct raw *raw,
 		err_free(e);
 		return at;
 	}
-	if (raw->origins_n) {
-		origins = ARENA_ARRAY(w->arena, struct want_origin, raw->origins_n);
-		for (uint32_t i = 0; i < raw->origins_n; i++) {
-			const struct want_origin *o = &g->origins.p[raw->first_origin + i];
-
-			origins[i] = (struct want_origin){arena_str(w->arena, o->path),
-							  arena_str(w->arena, o->file), o->line};
-		}
-		qsort(origins, raw->origins_n, sizeof(*origins), by_path);
-	}
 	for (size_t i = 0; i < set->n; i++) {
 		struct object *o = &set->p[i];
-		struct want x = {.file = arena_str(w->arena, raw->file),
+		struct want x = {.file = raw->file,
 				 .line = raw->line,
 				 .col = raw->col,
-				 .origins = origins,
+				 .origins = raw->origins,
 				 .origins_n = raw->origins_n};
 
 		if (target_marks(g->target))
@@ -318,7 +359,7 @@ struct err *render_finish(struct run *r)
 {
 	struct gather *g = r->gather;
 	struct app_run *app = r->app;
-	CLEANUP(wants) struct wants *w = wants_new();
+	struct wants *w = g->wants;
 	struct obj_norm norm = {
 		.scope = scope_of, .scope_arg = g, .default_namespace = app->doc->target.namespace};
 	struct rendering *ret;
@@ -352,7 +393,7 @@ struct err *render_finish(struct run *r)
 						 arena_str(w->arena, g->seen.p[i].oid)};
 	ret->seen_n = g->seen.n;
 	ret->tree = wants_tree(w);
-	ret->wants = STEAL(w);
+	ret->wants = STEAL(g->wants);
 	rendering_put(r->new);
 	r->new = ret;
 	gather_free(g);
