@@ -8,8 +8,9 @@
  * our managedFields or, in a directory, against last-applied): a field that still has the baseline's
  * value has not drifted; what is left was done by somebody else.
  *
- * Order: live_new -> live_app_new -> live_app_restore (inventory, baselines) -> live_app_expect (the
- * wants of the revision in force) -> events. apply calls live_sending before and live_sent after each
+ * Order: live_new -> live_app_new -> live_app_expect (the wants of the revision in force) ->
+ * live_app_restore (inventory, baselines; the watches begin, and what is listed is judged at once) ->
+ * events. apply calls live_sending before and live_sent after each
  * write, so that our own writes are never taken for drift. */
 #pragma once
 #include "leeboard/diff.h"

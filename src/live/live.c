@@ -447,6 +447,12 @@ static void set_word(struct words *words, struct word **p, str s)
 	*p = x;
 }
 
+static void expected(struct entry *e)
+{
+	e->want = e->app->wants ? wants_get(e->app->wants, e->id) : NULL;
+	e->skip = e->want && app_skips(e->app, e->want);
+}
+
 static void restore(struct entry *e)
 {
 	const struct live_store *s = e->app->live->store;
@@ -471,6 +477,7 @@ struct err *live_app_restore(struct live_app *a, const struct inventory *inv)
 		const struct inv_entry *x = &inv->p[i];
 		struct entry *e = entry_make(a, x->id, x->version);
 
+		expected(e);
 		e->inv_state = (char)x->state;
 		if (x->uid.n)
 			set_text(&e->uid, x->uid);
@@ -486,12 +493,6 @@ struct err *live_app_restore(struct live_app *a, const struct inventory *inv)
 }
 
 /* ------------------------------------------------------------------ what should be */
-
-static void expected(struct entry *e)
-{
-	e->want = e->app->wants ? wants_get(e->app->wants, e->id) : NULL;
-	e->skip = e->want && app_skips(e->app, e->want);
-}
 
 void live_app_expect(struct live_app *a, const struct wants *w, str revision)
 {

@@ -580,6 +580,23 @@ void app_live_health(void *arg, struct live_app *la, obj_id id, const struct hea
 	}
 }
 
+/* What is wanted is known before the watches begin, so that each object is judged as it is listed
+ * and none has to be kept or read again, baselines or not. */
+struct err *app_restore(struct app_run *a, struct rendering *x)
+{
+	if (a->restored)
+		return NULL;
+	live_app_expect(a->live, x->wants, str_from(x->rev));
+	rendering_get(x);
+	rendering_put(a->now);
+	a->now = x;
+	hex_set(a->rev, str_from(x->rev));
+	TRY(live_app_restore(a->live, a->inv));
+	a->restored = true;
+	a->complete |= !a->inv->n;
+	return NULL;
+}
+
 void app_live_complete(void *arg, struct live_app *la)
 {
 	struct app_run *a = arg;
@@ -610,7 +627,6 @@ static bool other_cluster(struct app_run *a)
 void app_place_ready(struct app_run *a)
 {
 	const struct target_record *rec = place_record(a->place, str_from(a->name));
-	struct err *e;
 
 	if (a->inv)
 		return;
@@ -631,17 +647,6 @@ void app_place_ready(struct app_run *a)
 	} else {
 		a->inv = ARENA_NEW(a->inv_arena, struct inventory);
 	}
-	e = live_app_restore(a->live, a->inv);
-	if (e) {
-		CLEANUP(buf) struct buf b = BUF_INIT;
-
-		err_line_to(e, &b);
-		err_free(e);
-		app_set_state(a, APP_STALLED, "Storage", b.p, NULL);
-		return;
-	}
-	if (!a->inv->n)
-		a->complete = true;
 	if (a->state == APP_STALLED)
 		app_set_state(a, APP_NEW, NULL, NULL, NULL);
 	if (!a->run)
@@ -673,7 +678,7 @@ static void detach(struct app_run *a)
 	a->inv = NULL;
 	arena_free(a->inv_arena);
 	a->inv_arena = NULL;
-	a->complete = false;
+	a->complete = a->restored = false;
 }
 
 static void suspended_now(struct app_run *a)

@@ -334,16 +334,19 @@ static enum step_answer step_render(struct run *r)
 static enum step_answer step_know(struct run *r)
 {
 	struct app_run *a = r->app;
-	struct err *e;
+	struct err *e = NULL;
 
-	if (!a->place || a->place->step != PLACE_READY || !a->inv || !a->complete)
-		return WAIT; /* app_place_ready, app_live_complete */
+	if (!a->place || a->place->step != PLACE_READY || !a->inv)
+		return WAIT; /* app_place_ready */
 	if (a->other_cluster && !r->dry)
 		return WAIT;
-	if (!r->gather)
-		return NEXT;
-	e = render_finish(r);
-	return e ? fail_err(r, e) : NEXT;
+	if (r->gather)
+		e = render_finish(r);
+	if (!e && !r->dry)
+		e = app_restore(a, r->new);
+	if (e)
+		return fail_err(r, e);
+	return a->complete ? NEXT : WAIT; /* app_live_complete */
 }
 
 /* ------------------------------------------------------------------ look */
@@ -630,17 +633,17 @@ static void progress_plan(struct run *r)
 static struct err *in_force(struct run *r)
 {
 	struct app_run *a = r->app;
-	bool same = a->now && hash_eq(&a->now->tree, &r->new->tree);
 	struct err *e = NULL;
 	bool has = false;
 
-	if (!same && !a->going) {
+	if (!hash_eq(&a->stored, &r->new->tree) && !a->going) {
 		e = store_render_has(a->s->store, str_from(a->name), str_from(r->rev), &has);
 		if (!e && !has)
 			e = rendering_store(a->s, str_from(a->name), r->new);
 	}
 	if (e)
 		return e;
+	a->stored = r->new->tree;
 	live_app_expect(a->live, r->new->wants, str_from(r->rev));
 	if (a->now != r->new) {
 		rendering_put(a->now);

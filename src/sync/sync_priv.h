@@ -181,9 +181,11 @@ struct app_run {
 
 	struct arena *inv_arena;
 	struct inventory *inv; /* NULL: not read yet */
+	bool restored;         /* live was told what there should be */
 	bool complete;         /* live knows all that there is */
 
 	struct rendering *now; /* in force: what should be; NULL: nothing rendered yet */
+	struct hash stored;    /* tree of the rendering that history has last */
 	char rev[SYNC_MAX_HEX + 1];      /* revision in force: that of now, or one that touches nothing */
 	char tried[SYNC_MAX_HEX + 1];    /* of FAILED: the revision that failed */
 	char synced[SYNC_MAX_HEX + 1];   /* the last that was applied */
@@ -229,6 +231,8 @@ void app_live_gone(void *arg, struct live_app *la, obj_id id);
 void app_live_health(void *arg, struct live_app *la, obj_id id, const struct health *was,
 		     const struct health *now);
 void app_live_complete(void *arg, struct live_app *la);
+/* Once, when the first rendering is there: the watches begin. */
+MUST_CHECK struct err *app_restore(struct app_run *a, struct rendering *x);
 size_t app_heal_all(struct app_run *a); /* a person asked: how many objects */
 void app_heal_open(struct app_run *a);  /* a sync is over: what drifted during it */
 void app_gone(struct app_run *a);       /* everything of it is deleted */
