@@ -48,6 +48,8 @@ void *xmalloc(size_t n) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 void *xrealloc(void *p, size_t n) __attribute__((returns_nonnull));
 char *xstrndup(const char *p, size_t n) __attribute__((malloc, returns_nonnull));
+/* What was freed goes back to the system; for after work that took much. */
+void mem_trim(void);
 /* CLEANUP(cstr) char *s: freed with free(). */
 static inline void cstr_cleanup(char **p)
 {

@@ -2,6 +2,7 @@
 #include "base_priv.h"
 #include "leeboard/base.h"
 #include <stdalign.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -246,4 +247,9 @@ void *arena_grow(struct arena *a, const void *old, size_t n, size_t *cap, size_t
 size_t arena_used(const struct arena *a)
 {
 	return a->handed_out;
+}
+
+void mem_trim(void)
+{
+	malloc_trim(0);
 }

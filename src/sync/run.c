@@ -11,7 +11,6 @@
  *   record  record, history, events */
 #include "sync_priv.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
 enum step_answer { NEXT, WAIT, END };
@@ -1167,7 +1166,7 @@ static void finish(struct run *r)
 	a->run = NULL;
 	run_free(r);
 	/* What a large sync took goes back to the system. */
-	malloc_trim(0);
+	mem_trim();
 	app_rest(a, false);
 	app_heal_open(a);
 	sync_changed(s);

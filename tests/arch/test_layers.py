@@ -7,7 +7,7 @@ import house
 REACH, FOREIGN = house.layers()
 # Of the C library, the kernel and the compiler: anybody's.
 COMMON = re.compile(r'^(std\w+|assert|ctype|endian|errno|fcntl|inttypes|limits|locale|math|poll|regex|signal|string|strings|time|unistd|pwd|grp|'
-                    r'dirent|fnmatch|getopt|netdb|sched|setjmp|float|syscall|arpa/\w+|netinet/\w+|sys/\w+|linux/\w+)\.h$')
+                    r'dirent|fnmatch|getopt|malloc|netdb|sched|setjmp|float|syscall|arpa/\w+|netinet/\w+|sys/\w+|linux/\w+)\.h$')
 
 
 def foreign_users(header):
