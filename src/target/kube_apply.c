@@ -96,7 +96,7 @@ static void find(struct apply_op *o)
 {
 	struct kube *k = o->op.k;
 	const struct kube_kind *kind = kube_kind(k, o->id.group, o->version, o->id.kind);
-	bool young = k->crd_at && time_mono() - k->crd_at < FIND_YOUNG;
+	bool young = k->crd_at && clock_now(k->t.loop) - k->crd_at < FIND_YOUNG;
 
 	if (!kind) {
 		if (o->finds++ < (young ? FIND_TRIES : 1u))
@@ -349,7 +349,7 @@ static void applied(struct apply_op *o, const struct kube_reply *r)
 	if (!o->dry)
 		kube_seen_put(&o->op.k->seen, uid, version);
 	if (!o->dry && changes_kinds(o) && outcome != TARGET_UNCHANGED)
-		o->op.k->crd_at = time_mono();
+		o->op.k->crd_at = clock_now(o->op.k->t.loop);
 	kube_live(root, &live);
 	apply_done(o, outcome, &live, NULL);
 }

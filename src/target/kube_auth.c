@@ -113,13 +113,13 @@ static struct err *files(struct kube_auth *a)
 {
 	const struct kube_config *c = a->cfg;
 
-	if (a->read_at && time_mono() - a->read_at < KUBE_AUTH_REREAD)
+	if (a->read_at && clock_now(a->loop) - a->read_at < KUBE_AUTH_REREAD)
 		return NULL;
 	TRY(reread(a, c->ca_file, "trusted certificate", false, &a->ca));
 	TRY(reread(a, c->cert_file, "client certificate", false, &a->cert));
 	TRY(reread(a, c->key_file, "client key", false, &a->key));
 	TRY(reread(a, c->token_file, "token file", true, &a->token));
-	a->read_at = time_mono();
+	a->read_at = clock_now(a->loop);
 	return NULL;
 }
 
@@ -330,7 +330,7 @@ bool kube_auth_now(struct kube_auth *a, struct kube_credential *ret, struct err 
 			return false;
 		}
 		if (!a->has_plugin_credential ||
-		    (a->expires && a->expires - EXPIRY_MARGIN < time_wall())) {
+		    (a->expires && a->expires - EXPIRY_MARGIN < clock_wall(a->loop))) {
 			a->has_plugin_credential = false;
 			*e = plugin_start(a);
 			if (*e)

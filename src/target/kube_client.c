@@ -202,7 +202,7 @@ static msec pressure_pause(const struct kube_reply *p)
 static bool pressed(struct kube_req *r, const struct kube_reply *p)
 {
 	struct kube *k = r->k;
-	msec now = time_mono(), pause = pressure_pause(p);
+	msec now = clock_now(k->t.loop), pause = pressure_pause(p);
 
 	k->met_pressure = true;
 	if (now - k->cut_at > SECOND) { /* one burst is cut once */
@@ -307,7 +307,8 @@ static void grow(struct kube *k)
 static void on_done(void *arg, const struct http_response *h, struct err *e)
 {
 	struct kube_req *r = arg;
-	struct kube_reply p = {.what = &r->ask.what, .http = h, .took = time_mono() - r->sent_at};
+	struct kube_reply p = {
+		.what = &r->ask.what, .http = h, .took = clock_now(r->k->t.loop) - r->sent_at};
 
 	r->call = NULL;
 	count(r, h ? h->status : 0);
@@ -418,9 +419,9 @@ static struct err *transmit(struct kube_req *r, const struct kube_credential *c)
 	};
 	k->t.requests++;
 	k->t.writes += ask->managed;
-	k->t.last_request = time_wall();
+	k->t.last_request = clock_wall(k->t.loop);
 	r->serial = c->serial;
-	r->sent_at = time_mono();
+	r->sent_at = clock_now(k->t.loop);
 	r->streaming = false;
 	buf_clear(&r->body);
 	e = http_send(ask->lane == KUBE_STREAM ? k->streams : k->http, &req, &cb, r, &r->call);
@@ -439,7 +440,7 @@ static unsigned most(const struct kube *k, size_t lane)
 /* Starts what may start. Called from the loop only. */
 void kube_pump(struct kube *k)
 {
-	msec now = time_mono();
+	msec now = clock_now(k->t.loop);
 
 	for (size_t lane = 0; lane < KUBE_LANES; lane++) {
 		struct kube_queue *q = &k->queues[lane];
@@ -487,7 +488,7 @@ void kube_send(struct kube *k, struct kube_op *op, const struct kube_ask *ask, k
 	r->ask = *ask;
 	r->fn = fn;
 	r->arg = arg;
-	r->since = time_mono();
+	r->since = clock_now(k->t.loop);
 	r->outage = k->outage;
 	r->handle = ret;
 	if (ret)

@@ -160,10 +160,13 @@ static struct err *read_context(struct reading *r, const struct node *root, str 
 
 /* ------------------------------------------------------------------ cluster */
 
+/* "127.0.0.1.evil.test" is a name like any other. */
 static bool is_loopback(str host)
 {
-	return str_eq(host, STR("localhost")) || str_eq(host, STR("[::1]")) ||
-	       (str_starts(host, STR("127.")) && str_chr(host, '/') == SIZE_MAX);
+	for (size_t i = 0; i < host.n; i++)
+		if ((host.p[i] < '0' || host.p[i] > '9') && host.p[i] != '.')
+			return str_eq(host, STR("localhost")) || str_eq(host, STR("[::1]"));
+	return str_starts(host, STR("127."));
 }
 
 static struct err *read_server(struct reading *r, const struct node *c)

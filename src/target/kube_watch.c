@@ -401,7 +401,7 @@ static void complain(struct kube_watch *w, struct err *e)
 
 static bool lasted(const struct kube_watch *w)
 {
-	return w->begun && time_mono() - w->began > WATCH_LASTS;
+	return w->begun && clock_now(w->k->t.loop) - w->began > WATCH_LASTS;
 }
 
 /* The second failure in a row is an outage: a first may be a server that restarts a connection. */
@@ -553,7 +553,7 @@ static void on_end(void *arg, const struct kube_reply *r, struct err *e)
 		failed(w, e);
 	} else if (r->status != 200) {
 		refused(w, r);
-	} else if (w->initial || time_mono() - w->began < SECOND) {
+	} else if (w->initial || clock_now(w->k->t.loop) - w->began < SECOND) {
 		failed(w, err_new(ERR_TARGET_UNREACHABLE, "the server ends a watch at once"));
 	} else {
 		start(w);
@@ -673,7 +673,7 @@ static void start(struct kube_watch *w)
 	if (w->dead || w->stream || w->page || w->asks)
 		return;
 	timer_stop(STEAL(w->timer));
-	w->began = time_mono();
+	w->began = clock_now(w->k->t.loop);
 	w->begun = false;
 	if (!kind) {
 		w->state = WATCH_DORMANT;
