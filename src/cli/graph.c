@@ -251,7 +251,9 @@ int cli_graph(int argc, char **argv)
 	if (!cli_read(a, argc, argv, &w, &status))
 		return status;
 	dir = w.n ? w.operands[0].p : ".";
-	if (w.n && !strchr(dir, '/') && !(stat(dir, &st) == 0 && S_ISDIR(st.st_mode)))
+	/* "app/web" is an App's name, unless there is such a folder. */
+	if (w.n && (!strchr(dir, '/') || str_starts(w.operands[0], STR("app/"))) &&
+	    !(stat(dir, &st) == 0 && S_ISDIR(st.st_mode)))
 		return cli_start(VERB_CLIENT, argc, argv);
 	format = verb_value(&w, "--output");
 	if (format.n && !str_eq(format, STR("text")) && !str_eq(format, STR("wide")) &&

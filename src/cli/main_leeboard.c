@@ -20,16 +20,20 @@ static bool has_word(int argc, char **argv, const char *word)
 	return false;
 }
 
-/* A repository is a folder here; anything else is a Source of the daemon. */
+/* `verify REPO RANGE`: two words, and the first is a folder here. Else a Source of the daemon. */
 static bool names_a_repository(int argc, char **argv)
 {
+	const char *repo = NULL;
 	struct stat st;
+	int words = 0;
 
-	for (int i = 1; i < argc; i++)
-		if (argv[i][0] != '-')
-			return strchr(argv[i], '/') ||
-			       (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode));
-	return false;
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] == '-')
+			continue;
+		words++;
+		repo = repo ? repo : argv[i];
+	}
+	return words > 1 && (strchr(repo, '/') || (stat(repo, &st) == 0 && S_ISDIR(st.st_mode)));
 }
 
 static int run_verb(const struct verb *v, int argc, char **argv)

@@ -46,6 +46,8 @@ static str took_cell(struct client *c, const struct node *s)
 	if (!node_number(node_get(s, STR("took")), &d) || !(d >= 0) || d > 1e9)
 		return STR("-");
 	n = (long long)(d + 0.5);
+	if (d < 1)
+		return STR("<1s");
 	return n < 60     ? sayf(c, "%llds", n)
 	       : n < 3600 ? sayf(c, "%lldm%02llds", n / 60, n % 60)
 			  : sayf(c, "%lldh%02lldm", n / 3600, n % 3600 / 60);

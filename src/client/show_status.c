@@ -16,8 +16,11 @@ static bool is_kind(const struct node *item, const char *kind)
 
 static bool is_app_well(const struct node *app)
 {
+	str health = get(app, "health");
+
+	/* Unknown: nobody can see it, as in a directory. */
 	return str_eq(get(app, "state"), STR("Synced")) &&
-	       str_eq(get(app, "health"), STR("Healthy")) &&
+	       (str_eq(health, STR("Healthy")) || str_eq(health, STR("Unknown"))) &&
 	       !get_int(node_get(app, STR("drift")), "fields", 0) &&
 	       !get_int(node_get(app, STR("drift")), "objects", 0) && !node_get(app, STR("needs"));
 }
@@ -47,6 +50,13 @@ static str age_of(struct client *c, const struct node *item, const char *key)
 	return get_time(item, key, &t) ? ago(c, t) : STR("-");
 }
 
+static str since_words(struct client *c, msec t)
+{
+	return c->now - t < SECOND
+		       ? STR("just now")
+		       : sayf(c, STR_FMT " ago", STR_ARG(duration_format(c->a, c->now - t)));
+}
+
 static void head_line(struct client *c, const struct node *doc, struct buf *b)
 {
 	const struct node *items = get_list(doc, "items");
@@ -68,10 +78,9 @@ static void head_line(struct client *c, const struct node *doc, struct buf *b)
 		   STR_ARG(counted(c, apps, "app", "apps")),
 		   STR_ARG(counted(c, objects, "object", "objects")));
 	if (get_time(doc, "lastPoll", &t)) {
-		buf_printf(b, "   last poll " STR_FMT " ago", STR_ARG(span(c, c->now - t)));
+		buf_printf(b, "   last poll " STR_FMT, STR_ARG(since_words(c, t)));
 		if (get_time(doc, "lastRequest", &t))
-			buf_printf(b, ", last API request " STR_FMT " ago",
-				   STR_ARG(duration_format(c->a, c->now - t)));
+			buf_printf(b, ", last API request " STR_FMT, STR_ARG(since_words(c, t)));
 	}
 	if (get_bool(doc, "shadow"))
 		buf_str(b, STR("   shadow: nothing is written"));
@@ -442,9 +451,15 @@ static void show_app(struct client *c, const struct node *app, struct buf *b)
 		buf_char(b, '\n');
 	} else {
 		const struct node *o = node_get(app, STR("objects"));
+		bool unseen = str_eq(get(app, "health"), STR("Unknown"));
 
-		buf_printf(b, "Health   " STR_FMT, STR_ARG(say(c, get(app, "health"))));
-		if (o)
+		buf_printf(b, "Health   " STR_FMT,
+			   STR_ARG(unseen ? STR("not seen") : say(c, get(app, "health"))));
+		if (o && unseen)
+			buf_printf(
+				b, ", " STR_FMT,
+				STR_ARG(counted(c, get_int(o, "total", 0), "object", "objects")));
+		else if (o)
 			buf_printf(
 				b, ", %lld of " STR_FMT, (long long)get_int(o, "healthy", 0),
 				STR_ARG(counted(c, get_int(o, "total", 0), "object", "objects")));
@@ -504,7 +519,7 @@ static void show_source(struct client *c, const struct node *s, struct buf *b)
 		buf_char(b, '\n');
 	}
 	if (get_time(s, "lastPoll", &t)) {
-		buf_printf(b, "Polled   " STR_FMT " ago", STR_ARG(span(c, c->now - t)));
+		buf_printf(b, "Polled   " STR_FMT, STR_ARG(since_words(c, t)));
 		if (node_number(node_get(s, STR("interval")), &interval) && interval > 0)
 			buf_printf(b, ", every " STR_FMT,
 				   STR_ARG(duration_format(c->a, (msec)(interval * 1000))));

@@ -110,6 +110,9 @@ int finish(struct client *c, const struct answer *a,
 	flush_out(c);
 	if (bad)
 		return a->exit > 0 ? a->exit : 2;
+	/* A state that was shown is no failure; --exit-code makes it a finding. */
+	if (show == show_one || show == show_status)
+		return 0;
 	return a->exit >= 0 ? a->exit : 0;
 }
 
@@ -248,7 +251,7 @@ static bool is_well(const struct node *n)
 	    get_int(node_get(n, STR("drift")), "objects", 0))
 		return false;
 	return (str_eq(state, STR("Synced")) || str_eq(state, STR("Ready"))) &&
-	       (!health.n || str_eq(health, STR("Healthy")));
+	       (!health.n || str_eq(health, STR("Healthy")) || str_eq(health, STR("Unknown")));
 }
 
 static bool all_well(const struct node *doc)
@@ -416,8 +419,6 @@ static struct err *find_apps(struct client *c, struct names *v)
 	for (size_t i = 0; i < c->words.n; i++) {
 		str word = c->words.operands[i];
 
-		if (str_starts(word, STR("app/")))
-			word = str_sub(word, 4, SIZE_MAX);
 		if (is_pattern(word))
 			TRY(add_matching(c, v, word, STR("")));
 		else
@@ -607,8 +608,6 @@ static int verb_verify(struct client *c)
 			    err_hint(err_new(ERR_NOT_FOUND, "'" STR_FMT "' is no repository here",
 					     STR_ARG(word)),
 				     "leeboard verify SOURCE, or leeboard verify REPO RANGE"));
-	if (str_starts(word, STR("source/")))
-		word = str_sub(word, 7, SIZE_MAX);
 	one_named(&q, false, "verify", word, "");
 	return ask_and_finish(c, &q, show_verification);
 }
@@ -774,8 +773,6 @@ static int verb_approve(struct client *c)
 	struct err *e;
 	int status;
 
-	if (str_starts(app, STR("app/")))
-		app = str_sub(app, 4, SIZE_MAX);
 	status = plan_to_approve(c, app, &plan);
 	if (status || plan.status >= 400)
 		return status;
@@ -817,8 +814,6 @@ static int verb_allow(struct client *c)
 
 	if (e)
 		return fail(c, e);
-	if (str_starts(source, STR("source/")))
-		source = str_sub(source, 7, SIZE_MAX);
 	one_named(&look, false, "verify", source, "");
 	e = client_ask(c, &look, &a);
 	if (e)
@@ -999,12 +994,25 @@ static void on_alarm(void *arg)
 	c->late = true;
 }
 
+/* "app/web" is what -o name prints; where only an App can be meant it is "web". */
+static void drop_prefixes(struct verb_words *w)
+{
+	str prefix = w->verb->operand == VERB_APP      ? STR("app/")
+		     : w->verb->operand == VERB_SOURCE ? STR("source/")
+						       : STR_NONE;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (prefix.n && str_starts(w->operands[i], prefix))
+			w->operands[i] = str_sub(w->operands[i], prefix.n, SIZE_MAX);
+}
+
 static struct err *start(struct client *c)
 {
 	str timeout = verb_value(&c->words, "--timeout");
 	msec d = 0;
 
 	TRY(read_format(c));
+	drop_prefixes(&c->words);
 	c->quiet = verb_has(&c->words, "--quiet");
 	c->verbose = verb_has(&c->words, "--verbose");
 	c->terminal = isatty(STDOUT_FILENO);

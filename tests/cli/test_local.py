@@ -220,5 +220,6 @@ def test_a_source_is_asked_of_the_daemon_and_a_repository_of_the_verifier(client
     daemon.answers['GET /api/v1/verify/fleet'] = doc('Verification', source='fleet', accepted=commit('3f2a91c'), items=[])
     assert client.screen('verify', 'fleet') == (0, 'no commits: accepted at 3f2a91c\n')
     (tmp_path / 'fleet').mkdir()
+    assert client.run('verify', 'fleet').returncode == 0
     p = client.run('verify', 'fleet', 'HEAD')
     assert p.returncode == 2 and 'who is trusted?' in p.stderr
