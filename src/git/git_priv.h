@@ -25,3 +25,5 @@ struct err *git_error_of(enum err_code c, const char *doing) MUST_CHECK;
 struct err *git_odb_of_folder(const char *path, git_odb **ret) MUST_CHECK;
 /* What the builder holds, into a pack that comes in. */
 struct err *git_pack_of_builder(git_packbuilder *b, struct git_pack *to) MUST_CHECK;
+/* Is this a tree object that we would read? */
+struct err *git_tree_check(struct arena *a, str bytes, size_t id_n) MUST_CHECK;

@@ -183,6 +183,13 @@ static struct err *folder_parse(struct arena *a, str bytes, str path, size_t id_
 	return NULL;
 }
 
+struct err *git_tree_check(struct arena *a, str bytes, size_t id_n)
+{
+	struct folder d;
+
+	return folder_parse(a, bytes, STR("tree"), id_n, &d);
+}
+
 static size_t slot_of(const struct git_files *f, git_id id)
 {
 	size_t at = str_hash(str_n((const char *)id.b, id.n)) & (f->slots_n - 1);
