@@ -287,10 +287,14 @@ void ask_wait(struct sync_asked *q)
 				 STR_ARG(t)));
 		return;
 	}
-	if (commit.n && commit.n < 4) {
+	for (size_t i = 0; i < commit.n; i++) {
+		if (commit.n >= 4 && commit.n <= SYNC_MAX_HEX &&
+		    memchr("0123456789abcdef", commit.p[i], 16))
+			continue;
 		ask_fail(q, 422,
-			 err_new(ERR_USAGE, "'" STR_FMT "' is too short for a commit id",
-				 STR_ARG(commit)));
+			 err_hint(err_new(ERR_USAGE, "'" STR_FMT "' is no commit id",
+					  STR_ARG(commit)),
+				  "at least 4 of its digits: --commit \"$(git rev-parse HEAD)\""));
 		return;
 	}
 	q->stage = 1;
