@@ -457,6 +457,8 @@ struct err *final_objects(struct build *b, const struct kustomization *k, struct
 	rm->n = kept;
 	if (b->odd_floats)
 		TRY(check_floats(rm));
+	if (rm->ids_loose)
+		TRY(res_check_ids(b->a, LOC_NONE, rm));
 	TRY(read_order(b, k, &legacy, &ranks));
 	if (legacy)
 		sort_legacy(b->a, &ranks, rm);

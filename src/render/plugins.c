@@ -478,18 +478,48 @@ static void settle_all(struct arena *a, struct resmap *rm)
 			res_settle(a, rm->p[i], rm->p[i]->before);
 }
 
+typedef struct err *(*xform_fn)(struct arena *a, const struct kustomization *k, struct resmap *rm);
+
+/* What a field asks for so many times. */
+static struct err *step(struct build *b, const struct kustomization *k, xform_fn run_it,
+			const char *plugin, size_t times, struct resmap *rm)
+{
+	struct meta_maker maker = meta_builtin(b, k, plugin);
+
+	note_roots(rm);
+	TRY(run_it(b->a, k, rm));
+	settle_all(b->a, rm);
+	meta_transformed(b, rm, &maker, times);
+	return drop_deleted(rm);
+}
+
+/* A patch may take off the annotations that tell of those before it: then each is noted in its
+ * turn. */
+static struct err *step_each(struct build *b, const struct kustomization *k, xform_fn run_it,
+			     const char *plugin, struct resmap *rm)
+{
+	bool json = run_it == xform_patches_json;
+	const struct patch_specs *all = json ? &k->patches_json : &k->patches;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct kustomization *one = ARENA_NEW(b->a, struct kustomization);
+
+		*one = *k;
+		*(json ? &one->patches_json : &one->patches) =
+			(struct patch_specs){&all->p[i], 1, 1};
+		TRY(step(b, one, run_it, plugin, 1, rm));
+	}
+	return NULL;
+}
+
 struct err *transform(struct build *b, const struct kustomization *k, struct resmap *rm)
 {
-	struct meta_maker maker;
-
 #define X(name, plugin, times)                                                                     \
 	if ((times) > 0) {                                                                         \
-		note_roots(rm);                                                                    \
-		TRY(xform_##name(b->a, k, rm));                                                    \
-		settle_all(b->a, rm);                                                              \
-		maker = meta_builtin(b, k, plugin);                                                \
-		meta_transformed(b, rm, &maker, (times));                                          \
-		TRY(drop_deleted(rm));                                                             \
+		xform_fn fn = xform_##name;                                                        \
+		bool each = b->metadata && (fn == xform_patches || fn == xform_patches_json);      \
+                                                                                                   \
+		TRY(each ? step_each(b, k, fn, plugin, rm) : step(b, k, fn, plugin, (times), rm)); \
 	}
 	XFORMS(X)
 #undef X

@@ -245,6 +245,18 @@ static void warn_unused(struct build *b, const struct resmap *rm, const struct v
 					     STR_ARG(values->p[i].name))};
 }
 
+static struct err *write_at(struct arena *a, const struct fieldspec *f,
+			    const struct fieldspec_visit *visit, struct res *r)
+{
+	const struct node *before = r->root;
+
+	if (!fieldspec_selects(f, res_id(r)))
+		return NULL;
+	TRY(fieldspec_apply(a, r->root, f, visit, &r->root));
+	res_settle(a, r, before);
+	return NULL;
+}
+
 struct err *vars_resolve(struct build *b, struct resmap *rm)
 {
 	struct values values = {0};
@@ -260,9 +272,7 @@ struct err *vars_resolve(struct build *b, struct resmap *rm)
 	specs = &rm->specs->of[SPECS_VARS];
 	for (size_t i = 0; i < rm->n; i++)
 		for (size_t f = 0; f < specs->n; f++)
-			if (fieldspec_selects(&specs->p[f], res_id(rm->p[i])))
-				TRY(fieldspec_apply(b->a, rm->p[i]->root, &specs->p[f], &visit,
-						    &rm->p[i]->root));
+			TRY(write_at(b->a, &specs->p[f], &visit, rm->p[i]));
 	warn_unused(b, rm, &values);
 	return NULL;
 }

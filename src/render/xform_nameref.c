@@ -245,12 +245,15 @@ static struct err *set_target(struct ref *f, const struct fieldspecs *specs)
 {
 	struct fieldspec_visit v = {set_value, f, FIELDSPEC_NEVER};
 	struct res_id org = res_org_id(f->from);
+	const struct node *before;
 
 	for (size_t i = 0; i < specs->n; i++) {
 		if (!fieldspec_selects(&specs->p[i], org))
 			continue;
 		f->role_ref = str_ends(specs->p[i].path, STR("roleRef/name"));
+		before = f->from->root;
 		TRY(fieldspec_apply(f->a, f->from->root, &specs->p[i], &v, &f->from->root));
+		res_settle(f->a, f->from, before);
 	}
 	return NULL;
 }
