@@ -129,6 +129,8 @@ str object_short(struct client *c, const struct node *object); /* "deploy/web" *
 str value_of(struct client *c, const struct node *v, str path);
 /* (ana@example.org, signed) of an R; empty when nobody is known. */
 str by_whom(struct client *c, const struct node *revision);
+/* "commit 8c0d3fe is not signed" without what stands beside it anyway: "not signed". */
+str refusal_of(struct client *c, str message);
 str place_of(struct client *c, const struct node *origin); /* file:line; empty: unknown */
 str counted(struct client *c, int64_t n, const char *one, const char *many);
 enum cell_style style_of(str state);

@@ -161,6 +161,16 @@ str by_whom(struct client *c, const struct node *revision)
 	return STR("");
 }
 
+str refusal_of(struct client *c, str message)
+{
+	size_t is = str_find(message, STR(" is "));
+
+	if (!str_starts(message, STR("commit ")) || is == SIZE_MAX ||
+	    !is_hex(str_sub(message, 7, is - 7)))
+		return say(c, message);
+	return say(c, str_sub(message, is + 4, SIZE_MAX));
+}
+
 str place_of(struct client *c, const struct node *origin)
 {
 	str file = get(origin, "file");

@@ -200,7 +200,7 @@ void show_verification(struct client *c, const struct node *doc, struct buf *b)
 	for (size_t i = 0; items && i < items->n; i++) {
 		const struct node *v = items->items[i];
 		str verdict = get(v, "verdict"), signer = say(c, get(v, "signer"));
-		str message = say(c, get(v, "message"));
+		str message = refusal_of(c, get(v, "message"));
 		bool is_good = str_eq(verdict, STR("Good")), is_off = str_eq(verdict, STR("Off"));
 
 		good += is_good;

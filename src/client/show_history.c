@@ -295,6 +295,8 @@ void show_wait(struct client *c, const struct node *doc, struct buf *b)
 			   STR_ARG(took(c, doc, "took")));
 	else if (str_eq(outcome, STR("failed")) && items)
 		buf_printf(b, "failed in %zu of %u apps\n", failed, items->n);
+	else if (str_eq(outcome, STR("waiting")) && !message.n)
+		buf_str(b, STR("waits for a person\n"));
 	else if (str_eq(outcome, STR("timeout")) && !message.n)
 		buf_str(b, STR("time was up; what was going on goes on\n"));
 	else if (message.n)

@@ -35,8 +35,8 @@ static str writer_words(struct client *c, const struct node *field)
 		    manager.n ? " (" : "", STR_ARG(say(c, manager)), manager.n ? ")" : "");
 }
 
-/* ".spec.replicas  3 -> 4" */
-static str change_words(struct client *c, const struct node *f)
+/* ".spec.replicas  3 -> 4"; of a step that does nothing: what differs and stays so. */
+static str change_words(struct client *c, const struct node *f, bool none)
 {
 	str path = get(f, "path"), class = get(f, "class"), shown = say(c, path);
 	const struct node *git = node_get(f, STR("git")), *applied = node_get(f, STR("applied"));
@@ -44,6 +44,10 @@ static str change_words(struct client *c, const struct node *f)
 
 	if (get_bool(f, "redacted") && !git && !applied)
 		return sayf(c, STR_FMT "  changed <redacted>", STR_ARG(shown));
+	if (none)
+		return sayf(c, STR_FMT "  " STR_FMT ", live " STR_FMT STR_FMT, STR_ARG(shown),
+			    STR_ARG(value_of(c, git, path)), STR_ARG(value_of(c, live, path)),
+			    STR_ARG(writer_words(c, f)));
 	if (str_eq(class, STR("drift")) || str_eq(class, STR("both")))
 		return sayf(c, STR_FMT "  " STR_FMT " -> " STR_FMT ", live " STR_FMT STR_FMT "%s",
 			    STR_ARG(shown), STR_ARG(value_of(c, applied, path)),
@@ -80,7 +84,7 @@ static void step_rows(struct client *c, struct table *t, const struct node *step
 			table_add(t, STR(""));
 		}
 		if (f) {
-			table_add(t, change_words(c, f));
+			table_add(t, change_words(c, f, str_eq(get(step, "action"), STR("none"))));
 			table_add(t, place_of(c, node_get(f, STR("origin"))));
 		}
 		table_end_row(t);

@@ -87,6 +87,19 @@ static void head_line(struct client *c, const struct node *doc, struct buf *b)
 	buf_char(b, '\n');
 }
 
+/* "Refused 8c0d3fe: not signed" */
+static str source_state(struct client *c, const struct node *s)
+{
+	str state = get(s, "state"), message = get(s, "message"), why = refusal_of(c, message);
+
+	if (!message.n || str_eq(state, STR("Ready")))
+		return say(c, state);
+	if (why.n < message.n && get(s, "offered").n)
+		return sayf(c, STR_FMT " " STR_FMT ": " STR_FMT, STR_ARG(say(c, state)),
+			    STR_ARG(short_id(c, get(s, "offered"))), STR_ARG(why));
+	return sayf(c, STR_FMT " " STR_FMT, STR_ARG(say(c, state)), STR_ARG(say(c, message)));
+}
+
 static void sources_table(struct client *c, const struct node *items, struct buf *b)
 {
 	static const char *const heads[] = {"SOURCE", "REF",   "ACCEPTED", "AGE",
@@ -99,7 +112,7 @@ static void sources_table(struct client *c, const struct node *items, struct buf
 		table_add(t, str_from(heads[i]));
 	for (size_t i = 0; i < items->n; i++) {
 		const struct node *s = item_at(items, i), *a = node_get(s, STR("accepted"));
-		str state = get(s, "state"), message = say(c, get(s, "message")), by;
+		str by;
 
 		if (!is_kind(s, "Source"))
 			continue;
@@ -110,12 +123,7 @@ static void sources_table(struct client *c, const struct node *items, struct buf
 		table_add(t, short_id(c, get(a, "commit")));
 		table_add(t, age_of(c, a, "at"));
 		table_add(t, by.n ? by : STR("-"));
-		table_add_styled(t,
-				 message.n && !str_eq(state, STR("Ready"))
-					 ? sayf(c, STR_FMT " " STR_FMT, STR_ARG(say(c, state)),
-						STR_ARG(message))
-					 : say(c, state),
-				 style_of(state));
+		table_add_styled(t, source_state(c, s), style_of(get(s, "state")));
 		if (wide)
 			table_add(t, say(c, get(s, "url")));
 	}
@@ -179,6 +187,7 @@ static void apps_table(struct client *c, const struct node *items, bool all, boo
 			table_add(t, say(c, get(app, "source")));
 		table_add(t, cause_of(c, app));
 	}
+	t->least[5] = 3; /* AGE, above times that may be shorter */
 	if (shown || well)
 		buf_char(b, '\n');
 	if (shown)
@@ -477,7 +486,6 @@ static void show_source(struct client *c, const struct node *s, struct buf *b)
 			  *verify = node_get(s, STR("verify"));
 	const struct node *refused = node_get(s, STR("refused")), *apps = get_list(s, "apps");
 	const struct node *bad = get_list(refused, "commits");
-	str state = get(s, "state"), message = say(c, get(s, "message"));
 	double interval;
 	msec t;
 
@@ -485,11 +493,9 @@ static void show_source(struct client *c, const struct node *s, struct buf *b)
 	buf_str(b, full_name(c, s));
 	color_off(c, CELL_BOLD, b);
 	buf_str(b, STR("   "));
-	color_on(c, style_of(state), b);
-	buf_str(b, say(c, state));
-	color_off(c, style_of(state), b);
-	if (message.n)
-		buf_printf(b, " " STR_FMT, STR_ARG(message));
+	color_on(c, style_of(get(s, "state")), b);
+	buf_str(b, source_state(c, s));
+	color_off(c, style_of(get(s, "state")), b);
 	buf_printf(b, "   " STR_FMT "  " STR_FMT "\n\n", STR_ARG(say(c, get(s, "url"))),
 		   STR_ARG(say(c, get(s, "ref"))));
 	if (accepted) {
@@ -499,18 +505,18 @@ static void show_source(struct client *c, const struct node *s, struct buf *b)
 		buf_char(b, '\n');
 	}
 	if (refused) {
-		str why = say(c, get(refused, "message"));
+		str why = refusal_of(c, get(refused, "message")), author = get(refused, "author");
 
-		buf_printf(b, "Refused  " STR_FMT STR_FMT " by " STR_FMT ": " STR_FMT "\n",
+		buf_printf(b, "Refused  " STR_FMT STR_FMT "%s" STR_FMT ": " STR_FMT "\n",
 			   STR_ARG(short_id(c, get(refused, "commit"))),
-			   STR_ARG(quoted_subject(c, refused)),
-			   STR_ARG(say(c, get(refused, "author"))),
+			   STR_ARG(quoted_subject(c, refused)), author.n ? " by " : "",
+			   STR_ARG(say(c, author)),
 			   STR_ARG(why.n ? why : say(c, get(refused, "reason"))));
 		for (size_t i = 0; bad && i < bad->n; i++)
 			buf_printf(b, "         " STR_FMT STR_FMT ": " STR_FMT "\n",
 				   STR_ARG(short_id(c, get(bad->items[i], "commit"))),
 				   STR_ARG(quoted_subject(c, bad->items[i])),
-				   STR_ARG(say(c, get(bad->items[i], "message"))));
+				   STR_ARG(refusal_of(c, get(bad->items[i], "message"))));
 	}
 	if (get(verify, "mode").n) {
 		buf_printf(b, "Verify   " STR_FMT, STR_ARG(say(c, get(verify, "mode"))));

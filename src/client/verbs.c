@@ -806,6 +806,7 @@ static int verb_allow(struct client *c)
 {
 	CLEANUP(query) struct query q = {0};
 	CLEANUP(query) struct query look = {0};
+	CLEANUP(query) struct query poll = {0};
 	str source = operand(c, 0), commit = operand(c, 1);
 	const struct node *items, *found = NULL;
 	struct answer a;
@@ -832,13 +833,14 @@ static int verb_allow(struct client *c)
 					" lists its commits; at least 7 digits",
 					STR_ARG(source)));
 	if (!verb_has(&c->words, "--yes")) {
-		str message =
-			get(found, "message").n ? get(found, "message") : get(found, "reason");
+		str why = refusal_of(c, get(found, "message")), subject = get(found, "subject");
+		str author = get(found, "author");
 
-		fprintf(stderr, STR_FMT " \"" STR_FMT "\" by " STR_FMT ": " STR_FMT "\n",
-			STR_ARG(short_id(c, get(found, "commit"))),
-			STR_ARG(say(c, get(found, "subject"))),
-			STR_ARG(say(c, get(found, "author"))), STR_ARG(say(c, message)));
+		fprintf(stderr, STR_FMT "%s" STR_FMT "%s%s" STR_FMT ": " STR_FMT "\n",
+			STR_ARG(short_id(c, get(found, "commit"))), subject.n ? " \"" : "",
+			STR_ARG(say(c, subject)), subject.n ? "\"" : "", author.n ? " by " : "",
+			STR_ARG(say(c, author)),
+			STR_ARG(why.n ? why : say(c, get(found, "reason"))));
 		status = confirm(c, "Type the source's name to let it pass:", source);
 		if (status)
 			return status;
@@ -846,7 +848,13 @@ static int verb_allow(struct client *c)
 	one_named(&q, true, "sources", source, "/allow");
 	query_add(&q, "commit", get(found, "commit"));
 	query_add(&q, "reason", verb_value(&c->words, "--reason"));
-	return ask_and_finish(c, &q, show_one);
+	e = client_ask(c, &q, &a);
+	if (e || a.status >= 400)
+		return e ? fail(c, e) : finish(c, &a, show_one);
+	/* It takes effect with the next poll: do that now, so that the end is seen. */
+	one_named(&poll, true, "sources", source, "/poll");
+	query_flag(&poll, "wait", true);
+	return ask_and_finish(c, &poll, show_one);
 }
 
 static int suspend_or_resume(struct client *c, const char *then)

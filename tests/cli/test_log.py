@@ -175,7 +175,7 @@ Deployment mail/mail  .spec.replicas
 VERIFIED = doc('Verification', source='fleet', mode='range', accepted=commit('3f2a91c'), items=[
     {'commit': commit('3f2a91c'), 'verdict': 'Good', 'signer': 'ana@example.org', 'key': 'SHA256:lbmsoA0yIEcE', 'subject': 'web: 2.4.1'},
     {'commit': commit('a10c77e'), 'verdict': 'Good', 'signer': 'ben@example.org', 'key': 'SHA256:Zk0aPq81xxxx', 'subject': 'mail: level'},
-    {'commit': commit('8c0d3fe'), 'verdict': 'Unsigned', 'reason': 'Unsigned', 'message': 'not signed', 'subject': 'hotfix', 'author': 'ben@example.org'},
+    {'commit': commit('8c0d3fe'), 'verdict': 'Unsigned', 'reason': 'Unsigned', 'message': 'commit 8c0d3fe is not signed', 'subject': 'hotfix', 'author': 'ben@example.org'},
     {'commit': commit('d2e90b4'), 'verdict': 'KeyExpired', 'signer': 'cem@example.org', 'key': 'SHA256:7Yh1mmKeyyyy', 'subject': 'db: bigger disk',
      'message': "key's valid-before 2026-11-22 is past"}])
 
@@ -193,14 +193,16 @@ REFUSED  d2e90b4  cem@example.org  SHA256:7Yh1mmKe…  db: bigger disk  key's va
 
 def test_allowing_needs_a_reason_and_passes_the_whole_id(client, daemon):
     daemon.answers['GET /api/v1/verify/fleet'] = (200, 1, VERIFIED)
-    daemon.answers['POST /api/v1/sources/fleet/allow'] = doc('Status', source={'kind': 'Source', 'name': 'fleet', 'state': 'Ready', 'url': 'u', 'ref': 'main'})
+    daemon.answers['POST /api/v1/sources/fleet/allow'] = doc('Status', source={'kind': 'Source', 'name': 'fleet', 'state': 'Refused'})
+    daemon.answers['POST /api/v1/sources/fleet/poll'] = doc('Status', source={'kind': 'Source', 'name': 'fleet', 'state': 'Ready', 'url': 'u', 'ref': 'main'})
     p = client.run('allow', 'fleet', '8c0d3fe', '--yes')
     assert (p.returncode, p.stderr) == (2, 'allow needs a reason: it is recorded with your name\n  hint: --reason TEXT\n')
     p = client.run('allow', 'fleet', '8c0d3fe', '--reason', 'checked')
     assert (p.returncode, p.stderr) == (2, '8c0d3fe "hotfix" by ben@example.org: not signed\nnobody is there to ask\n'
                                            '  hint: --yes answers without asking\n')
     assert client.screen('allow', 'fleet', '8c0d3fe', '--yes', '--reason', 'checked') == (0, 'fleet   Ready   u  main\n\n')
-    assert daemon.asked[-1] == ('POST', '/api/v1/sources/fleet/allow', {'commit': commit('8c0d3fe'), 'reason': 'checked'})
+    assert daemon.asked[-2:] == [('POST', '/api/v1/sources/fleet/allow', {'commit': commit('8c0d3fe'), 'reason': 'checked'}),
+                                 ('POST', '/api/v1/sources/fleet/poll', {'wait': True})]
     assert client.run('allow', 'fleet', '1111111', '--yes', '--reason', 'x').returncode == 2
 
 

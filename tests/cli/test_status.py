@@ -8,7 +8,7 @@ DEPLOY_WEB = {'group': 'apps', 'version': 'v1', 'kind': 'Deployment', 'namespace
 
 FLEET = {
     'kind': 'Source', 'name': 'fleet', 'url': 'https://git.example.org/ops/fleet.git', 'ref': 'main', 'state': 'Refused',
-    'reason': 'Unsigned', 'message': '8c0d3fe: not signed', 'offered': commit('8c0d3fe'),
+    'reason': 'Unsigned', 'message': 'commit 8c0d3fe is not signed', 'offered': commit('8c0d3fe'),
     'accepted': {'commit': commit('3f2a91c'), 'ref': 'refs/heads/main', 'subject': 'web: 2.4.1', 'author': 'ana@example.org',
                  'signer': 'ana@example.org', 'key': 'SHA256:lbmsoA0y', 'at': '2026-11-22T13:54:00Z'},
     'needs': {'message': '8c0d3fe "hotfix" by ben@example.org is not signed; 3f2a91c stays live',
