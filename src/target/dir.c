@@ -269,6 +269,96 @@ static struct err *is_taken(const struct dir *d, const struct dir_work *w, struc
 		       STR_ARG(w->broken));
 }
 
+static void take_out(struct dir_work *w, size_t at)
+{
+	memmove(&w->docs.p[at], &w->docs.p[at + 1], (w->docs.n - at - 1) * sizeof(w->docs.p[0]));
+	w->docs.n--;
+	w->changed = true;
+}
+
+static void forget_last(struct dir_batch *b, struct dir_call *c, str app, obj_id id)
+{
+	put_state(b, c, DIR_AFTER, dir_last_path(b->arena, app, id, "last"))->drop = true;
+	put_state(b, c, DIR_AFTER, dir_last_path(b->arena, app, id, "next"))->drop = true;
+}
+
+/* An object that comes from another App of this folder: what that one applied last, which is not
+ * ours from here on. NULL: it comes from none. */
+static const struct node *last_elsewhere(struct dir_batch *b, struct dir_call *c)
+{
+	struct dir *d = b->dir;
+	bool left_over;
+
+	for (size_t i = 0; i < d->apps_n; i++) {
+		str app = str_from(d->apps[i]->name);
+		const struct node *last =
+			str_eq(app, c->what.app)
+				? NULL
+				: dir_last_read(b->arena, d, app, c->what.id, &left_over);
+
+		if (!last)
+			continue;
+		if (!inventory_get(&d->apps[i]->inv, c->what.id))
+			forget_last(b, c, app, c->what.id);
+		return last;
+	}
+	return NULL;
+}
+
+/* The bytes of the files of the other Apps, where each App has its own. */
+static void read_others(struct dir_batch *b, obj_id id)
+{
+	struct dir *d = b->dir;
+
+	b->others_known = true;
+	if (!str_contains(d->where.file_name, STR("{app}")))
+		return;
+	for (size_t i = 0; i < d->apps_n; i++) {
+		struct dir_other *o = ARENA_PUSH(b->arena, &b->others);
+		struct dir_bytes bytes;
+
+		*o = (struct dir_other){.app = str_from(d->apps[i]->name)};
+		if (d->where.layout == LAYOUT_OBJECT)
+			continue; /* a name for each object */
+		dir_read(b->arena, d->fd, dir_name(b->arena, &d->where, o->app, id), DIR_MAX_FILE,
+			 &bytes);
+		o->bytes = bytes.found == DIR_READ ? bytes.bytes : STR_NONE;
+	}
+}
+
+/* The object's document in another App's file, which it leaves. Both files are written in one
+ * batch, ours first, so that it stands in two for a moment and not in none. */
+static const struct node *doc_elsewhere(struct dir_batch *b, const struct target_apply *x,
+					const char *mine)
+{
+	struct dir *d = b->dir;
+
+	if (!b->others_known)
+		read_others(b, x->id);
+	for (size_t i = 0; i < b->others.n; i++) {
+		const struct dir_other *o = &b->others.p[i];
+		str name;
+		struct dir_work *w;
+		size_t at;
+
+		if (str_eq(o->app, x->app) ||
+		    (d->where.layout == LAYOUT_APP && !str_contains(o->bytes, x->id.name)))
+			continue;
+		name = dir_name(b->arena, &d->where, o->app, x->id);
+		if (str_eq(name, str_from(mine)))
+			continue;
+		w = work_of(b, name);
+		at = dir_work_find(b->arena, d, w, x->id);
+		if (at != SIZE_MAX) {
+			const struct node *doc = w->docs.p[at];
+
+			take_out(w, at);
+			return doc;
+		}
+	}
+	return NULL;
+}
+
 static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 {
 	struct dir *d = b->dir;
@@ -276,23 +366,23 @@ static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 	const struct target_apply *x = &c->what;
 	struct text *t = ARENA_NEW(a, struct text);
 	const struct node *desired, *result;
-	bool left_over, unused;
+	bool left_over;
 
 	*t = (struct text){obj_id_label(a, x->id), x->json};
 	TRY(node_read_json(a, t, &desired));
 
 	struct dir_work *w = work_of(b, dir_name(a, &d->where, x->app, x->id));
 	const struct node *own = dir_last_read(a, d, x->app, x->id, &left_over), *last = own;
-	struct dir_app *app = dir_app_of(d, x->app), *other = dir_other_owner(d, x->app, x->id);
+	struct dir_app *app = dir_app_of(d, x->app);
 	const struct inv_entry *entry = app ? inventory_get(&app->inv, x->id) : NULL;
 
-	if (!last && other)
-		last = dir_last_read(a, d, str_from(other->name), x->id, &unused);
+	c->work = w;
+	if (!last)
+		last = last_elsewhere(b, c);
 
 	bool mine = last || (entry && entry->state != INV_PENDING);
 	size_t at = dir_work_find(a, d, w, x->id);
 
-	c->work = w;
 	if (w->was.found == DIR_ODD && (w->was.folder || w->was.unreadable))
 		return err_new(ERR_IO, "write '" STR_FMT "/" STR_FMT "': " STR_FMT,
 			       STR_ARG(d->path), STR_ARG(w->name), STR_ARG(w->was.why));
@@ -301,12 +391,21 @@ static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 	if (at == SIZE_MAX) {
 		if (w->docs.n && d->where.layout == LAYOUT_OBJECT && !mine)
 			return is_taken(d, w, a, x->id);
+
+		const struct node *moved =
+			c->op == DIR_APPLY ? doc_elsewhere(b, x, w->name.p) : NULL;
+
 		result = desired;
+		c->outcome = moved ? TARGET_CHANGED : TARGET_CREATED;
+		if (moved && last)
+			TRY(dir_merge(a, d, x->id, last, desired, moved, true, &result));
 		*ARENA_PUSH(a, &w->docs) = result;
-		c->outcome = TARGET_CREATED;
 	} else {
 		const struct node *live = w->docs.p[at];
 
+		/* Twice after a crash in the middle of a move. */
+		if (left_over && c->op == DIR_APPLY)
+			doc_elsewhere(b, x, w->name.p);
 		if (x->create && !mine)
 			return is_taken(d, w, a, x->id);
 		TRY(dir_merge(a, d, x->id, last, desired, live, x->force || last, &result));
@@ -322,19 +421,6 @@ static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 				       .root = result,
 				       .applied = desired};
 	return NULL;
-}
-
-static void forget_last(struct dir_batch *b, struct dir_call *c, str app, obj_id id)
-{
-	put_state(b, c, DIR_AFTER, dir_last_path(b->arena, app, id, "last"))->drop = true;
-	put_state(b, c, DIR_AFTER, dir_last_path(b->arena, app, id, "next"))->drop = true;
-}
-
-static void take_out(struct dir_work *w, size_t at)
-{
-	memmove(&w->docs.p[at], &w->docs.p[at + 1], (w->docs.n - at - 1) * sizeof(w->docs.p[0]));
-	w->docs.n--;
-	w->changed = true;
 }
 
 static struct err *prepare_remove(struct dir_batch *b, struct dir_call *c)
@@ -359,30 +445,28 @@ static struct err *prepare_remove(struct dir_batch *b, struct dir_call *c)
 	return NULL;
 }
 
-/* An id that leaves the inventory: to another App of this target, with what was applied last, or
- * for good. */
+/* An id that leaves the inventory while its object stays: to another App of this target, or let go.
+ * What was applied last stays for the App that may take the object, now or later. */
 static void let_go(struct dir_batch *b, struct dir_call *c, obj_id id)
 {
 	struct dir *d = b->dir;
 	struct arena *a = b->arena;
 	struct dir_app *to = dir_other_owner(d, c->app, id);
+	str mine = dir_name(a, &d->where, c->app, id), theirs;
 	bool left_over;
 
-	if (to) {
-		str there = str_from(to->name), name = dir_name(a, &d->where, c->app, id);
-		const struct node *last = dir_last_read(a, d, c->app, id, &left_over);
+	if (!to)
+		return;
+	theirs = dir_name(a, &d->where, str_from(to->name), id);
+	if (!dir_last_read(a, d, str_from(to->name), id, &left_over))
+		return; /* it is to apply yet */
+	if (!str_eq(mine, theirs) && dir_work_find(a, d, work_of(b, theirs), id) != SIZE_MAX) {
+		struct dir_work *w = work_of(b, mine);
+		size_t at = dir_work_find(a, d, w, id);
 
-		if (last && !dir_last_read(a, d, there, id, &left_over))
-			put_state(b, c, DIR_CONTENT, dir_last_path(a, there, id, "last"))->bytes =
-				json_text(a, last);
-		if (!str_eq(name, dir_name(a, &d->where, there, id))) {
-			struct dir_work *w = work_of(b, name);
-			size_t at = dir_work_find(a, d, w, id);
-
-			if (at != SIZE_MAX) {
-				take_out(w, at);
-				c->work = w;
-			}
+		if (at != SIZE_MAX) {
+			take_out(w, at);
+			c->work = w;
 		}
 	}
 	forget_last(b, c, c->app, id);
@@ -464,8 +548,6 @@ static struct err *prepare_drop(struct dir_batch *b, struct dir_call *c)
 
 	if (!app)
 		return NULL;
-	for (size_t i = 0; i < app->inv.n; i++)
-		let_go(b, c, app->inv.p[i].id);
 	put_state(b, c, DIR_AFTER,
 		  arena_printf(b->arena, STR_FMT "/inventory.tsv", STR_ARG(folder)))
 		->drop = true;
@@ -568,6 +650,7 @@ static void app_went(struct dir *d, struct dir_call *c)
 
 	if (!app)
 		return;
+	dir_clear(d->state_fd, last);
 	unlinkat(d->state_fd, last.p, AT_REMOVEDIR);
 	unlinkat(d->state_fd, folder.p, AT_REMOVEDIR);
 	dir_app_drop(d, app);

@@ -172,11 +172,19 @@ struct dir_put {
 	struct dir_work *work; /* NULL: none */
 	struct dir_call *call; /* whose error it is, when work is NULL */
 };
+struct dir_other {
+	str app, bytes;
+};
 struct dir_batch {
 	struct dir *dir;
 	struct arena *arena;
 	struct dir_call *calls, **end;
 	struct dir_work *works;
+	struct {
+		struct dir_other *p;
+		size_t n, cap;
+	} others;
+	bool others_known;
 	struct dir_put *p;
 	size_t n, cap;
 };
@@ -249,6 +257,7 @@ void dir_commit(struct dir_batch *b); /* in the pool */
 /* dir_state.c */
 struct err *dir_open_folders(struct dir *d) MUST_CHECK; /* again is fine */
 void dir_close_folders(struct dir *d);
+void dir_clear(int fd, str folder);      /* every file in it */
 bool dir_is_there(const struct dir *d); /* the path still leads to the folder that we have open */
 struct dir_app *dir_app_of(struct dir *d, str name); /* NULL: nothing is known of it */
 struct dir_app *dir_app_make(struct dir *d, str name);

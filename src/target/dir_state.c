@@ -330,6 +330,21 @@ static void sweep(int folder)
 	closedir(dir);
 }
 
+void dir_clear(int fd, str folder)
+{
+	CLEANUP(cstr) char *path = xstrndup(folder.p, folder.n);
+	int in = openat(fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = in < 0 ? NULL : fdopendir(in);
+
+	if (!dir) {
+		fd_cleanup(&in);
+		return;
+	}
+	for (struct dirent *e; (e = readdir(dir));)
+		unlinkat(in, e->d_name, 0);
+	closedir(dir);
+}
+
 static void load_app(struct dir *d, str folder)
 {
 	CLEANUP(arena) struct arena *scratch = arena_new();

@@ -220,24 +220,42 @@ static void objects_of_an_app_share_a_file_in_layout_app(void **state)
 	place_end(&p);
 }
 
+/* Whichever of the two comes first: the old App's letting go, or the new one's taking. */
 static void an_object_handed_over_keeps_what_was_applied(void **state)
 {
 	static const char *const web[] = {WEB};
-	struct place p;
 
 	(void)state;
-	place_begin(&p);
-	check_ok(place_open(&p));
-	own(&p, "app", web, 1);
-	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"1\",\"b\":\"1\"}"), TARGET_CREATED);
-	own(&p, "other", web, 1);
-	own(&p, "app", NULL, 0);
-	check_text(file(&p, ".leeboard/app/last/" FILE_WEB ".last"), "-");
-	ask_apply(&p, "other", WEB, config_map(&p, "web", "{\"a\":\"1\"}"), false);
-	place_wait(&p);
-	check_ok(p.err);
-	check_text(file(&p, FILE_WEB), YAML("  a: \"1\"\n")); /* b was ours to take away */
-	place_end(&p);
+	for (int first = 0; first < 2; first++)
+		for (int layout = LAYOUT_OBJECT; layout <= LAYOUT_APP; layout++) {
+			const char *name = layout == LAYOUT_APP ? "other.yaml" : FILE_WEB;
+			struct place p;
+
+			place_begin(&p);
+			if (layout == LAYOUT_APP)
+				p.where.file_name = STR("{app}.yaml");
+			p.where.layout = layout;
+			check_ok(place_open(&p));
+			own(&p, "app", web, 1);
+			apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"1\",\"b\":\"1\"}"),
+				 TARGET_CREATED);
+			write_file(&p, layout == LAYOUT_APP ? "app.yaml" : FILE_WEB,
+				   YAML("  a: \"1\"\n  b: \"1\"\n  mine: x\n"));
+			if (first == 0)
+				own(&p, "app", NULL, 0);
+			own(&p, "other", web, 1);
+			ask_apply(&p, "other", WEB, config_map(&p, "web", "{\"a\":\"1\"}"), false);
+			place_wait(&p);
+			check_ok(p.err);
+			assert_int_equal(p.outcome, TARGET_CHANGED);
+			if (first == 1)
+				own(&p, "app", NULL, 0);
+			/* b was ours to take away, what the hand added is not. */
+			check_text(file(&p, name), YAML("  a: \"1\"\n  mine: x\n"));
+			check_text(file(&p, "app.yaml"), "-");
+			check_text(file(&p, ".leeboard/app/last/" FILE_WEB ".last"), "-");
+			place_end(&p);
+		}
 }
 
 static void two_objects_of_one_name_are_an_error(void **state)
