@@ -61,9 +61,48 @@ const char *run_step_name(enum run_step st)
 	return step_names[st];
 }
 
+static void later(void *arg);
+
+static bool is_rendered(const struct run *r)
+{
+	return r->new && !r->gather;
+}
+
+/* All Apps of a rollout are planned together: an object that moved from one to another is wanted by
+ * both, until both are rendered anew. Of other places nothing has to be known. */
+static bool others_render(const struct run *r)
+{
+	const struct sync *s = r->app->s;
+
+	for (size_t i = 0; r->rollout && i < s->apps.n; i++) {
+		const struct app_run *o = s->apps.p[i];
+
+		if (o != r->app && o->place == r->app->place && o->run &&
+		    o->run->rollout == r->rollout && !is_rendered(o->run))
+			return true;
+	}
+	return false;
+}
+
+static void rendered(struct run *r)
+{
+	const struct sync *s = r->app->s;
+
+	for (size_t i = 0; r->rollout && i < s->apps.n; i++) {
+		struct run *o = s->apps.p[i]->run;
+
+		if (!o || o == r || o->rollout != r->rollout || !o->look_waits ||
+		    others_render(o))
+			continue;
+		o->look_waits = false;
+		o->timer = timer_start(s->loop, 0, later, o);
+	}
+}
+
 static void run_free(struct run *r)
 {
 	past_plan(r);
+	rendered(r);
 	if (r->rollout) {
 		LIST_DEL(&r->rollout->runs, r);
 		rollout_put(r->rollout);
@@ -345,6 +384,7 @@ static enum step_answer step_know(struct run *r)
 		e = app_restore(a, r->new);
 	if (e)
 		return fail_err(r, e);
+	rendered(r);
 	return a->complete ? NEXT : WAIT; /* app_live_complete */
 }
 
@@ -545,7 +585,10 @@ static enum step_answer step_look(struct run *r)
 	CLEANUP(arena) struct arena *scratch = arena_new();
 	struct sync *s = r->app->s;
 
-	if (r->started_step)
+	if (r->started_step || r->look_waits)
+		return WAIT;
+	r->look_waits = others_render(r);
+	if (r->look_waits)
 		return WAIT;
 	r->started_step = true;
 	if (r->new->rev[0]) {

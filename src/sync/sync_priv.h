@@ -290,6 +290,7 @@ struct run {
 	uint64_t journal;
 	bool row;                /* history has a row of this */
 	struct store_sync h;
+	bool look_waits;         /* for what other Apps of this place render to */
 	bool prune_waits;
 
 	/* dry */
