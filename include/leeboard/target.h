@@ -38,7 +38,7 @@ str target_key(struct arena *a, const struct app_target *where);
 /* Reads the kubeconfig or looks at the folder; no request yet. */
 MUST_CHECK struct err *target_open(const struct target_env *env, const struct app_target *where,
 				   struct target **ret);
-/* Cancels every call and watch. */
+/* Cancels every call and watch; may be called out of a callback, when the loop goes on after it. */
 void target_close(struct target *t);
 DEFINE_CLEANUP(target, target_close)
 

@@ -58,12 +58,10 @@ static struct err *read_config(struct kube *k, const struct target_env *env,
 	return e;
 }
 
-static void kube_close(struct target *t)
+static void close_now(void *arg)
 {
-	struct kube *k = (struct kube *)t;
+	struct kube *k = arg;
 
-	if (!k)
-		return;
 	kube_watch_free_all(k);
 	while (k->ops)
 		kube_op_end(k->ops);
@@ -76,6 +74,28 @@ static void kube_close(struct target *t)
 	free(k->seen.p);
 	arena_free(k->a);
 	free(k);
+}
+
+/* Out of a callback of ours everything ends but what is on the stack: that goes in the next turn.
+ */
+static void kube_close(struct target *t)
+{
+	struct kube *k = (struct kube *)t;
+
+	if (!k || k->closing)
+		return;
+	if (!k->telling) {
+		close_now(k);
+		return;
+	}
+	k->t.event = NULL;
+	k->closing = timer_start(k->t.loop, 0, close_now, k);
+	kube_watch_end_all(k);
+	for (struct kube_op *op = k->ops, *next; op; op = next) {
+		next = op->next;
+		if (!op->telling)
+			kube_op_end(op);
+	}
 }
 
 static void kube_cleanup(struct kube **k)
@@ -160,7 +180,7 @@ struct ready_op {
 
 static void ready_done(struct ready_op *o, struct err *e)
 {
-	o->op.telling = true;
+	kube_op_tell(&o->op);
 	o->done(o->arg, e);
 	kube_op_end(&o->op);
 }

@@ -39,7 +39,7 @@ static void apply_gone(struct kube_op *op)
 static void apply_done(struct apply_op *o, enum target_outcome outcome, const struct target_live *l,
 		       struct err *e)
 {
-	o->op.telling = true;
+	kube_op_tell(&o->op);
 	o->done(o->arg, outcome, l, e);
 	kube_op_end(&o->op);
 }

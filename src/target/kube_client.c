@@ -523,8 +523,16 @@ void *kube_op_new(struct kube *k, size_t size, void (*gone)(struct kube_op *op),
 	return op;
 }
 
+void kube_op_tell(struct kube_op *op)
+{
+	op->telling = true;
+	op->k->telling++;
+}
+
 void kube_op_end(struct kube_op *op)
 {
+	if (op->telling)
+		op->k->telling--;
 	while (op->reqs)
 		kube_req_cancel(op->reqs);
 	timer_stop(op->timer);

@@ -279,7 +279,7 @@ static void delete_gone(struct kube_op *op)
 
 static void done(struct delete_op *d, struct err *e)
 {
-	d->op.telling = true;
+	kube_op_tell(&d->op);
 	d->done(d->arg, e);
 	kube_op_end(&d->op);
 }

@@ -253,7 +253,7 @@ static void get_gone(struct kube_op *op)
 
 static void get_done(struct get_op *g)
 {
-	g->op.telling = true;
+	kube_op_tell(&g->op);
 	g->done(g->arg, g->lives, g->n, STEAL(g->failed));
 	kube_op_end(&g->op);
 }
@@ -601,7 +601,7 @@ struct list_op {
 
 static void list_done(struct list_op *o, const struct target_live *p, size_t n, struct err *e)
 {
-	o->op.telling = true;
+	kube_op_tell(&o->op);
 	o->done(o->arg, p, n, e);
 	kube_op_end(&o->op);
 }

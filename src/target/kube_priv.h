@@ -57,6 +57,8 @@ struct kube_op {
 /* `size` bytes that begin with a kube_op; ret: the caller's handle, may be NULL. */
 void *kube_op_new(struct kube *k, size_t size, void (*gone)(struct kube_op *op),
 		  struct target_call **ret);
+/* Before its caller's callback; kube_op_end comes after it. */
+void kube_op_tell(struct kube_op *op);
 void kube_op_end(struct kube_op *op);
 /* fn in the next turn, or after d; one at a time. */
 void kube_op_later(struct kube_op *op, msec d, void (*fn)(struct kube_op *op));
@@ -312,6 +314,8 @@ struct kube {
 	/* watches */
 	struct kube_watch *watches, *dead_watches;
 	bool no_watch_list, lost;
+	unsigned telling; /* callbacks that we are inside of: closing waits for them */
+	struct timer *closing;
 	/* records */
 	struct kube_kept *kept;
 	size_t kept_n, kept_cap;
@@ -319,6 +323,7 @@ struct kube {
 };
 void kube_pump(struct kube *k);
 void kube_queue_fail(struct kube *k, const char *why); /* everything that waits for a server */
+void kube_watch_end_all(struct kube *k);
 void kube_watch_free_all(struct kube *k);
 void kube_watch_kinds_changed(struct kube *k);
 void kube_watch_hurry(struct kube *k); /* the server answers again */

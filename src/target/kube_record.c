@@ -343,7 +343,7 @@ static void record_gone(struct kube_op *op UNUSED)
 
 static void fail(struct record_op *o, struct err *e)
 {
-	o->op.telling = true;
+	kube_op_tell(&o->op);
 	if (o->records_done)
 		o->records_done(o->arg, NULL, 0, e);
 	else
@@ -353,7 +353,7 @@ static void fail(struct record_op *o, struct err *e)
 
 static void succeed(struct record_op *o)
 {
-	o->op.telling = true;
+	kube_op_tell(&o->op);
 	o->done(o->arg, NULL);
 	kube_op_end(&o->op);
 }
@@ -380,7 +380,7 @@ static void load_done(struct record_op *o)
 	if (!o->app.n)
 		k->kept_all = true;
 	if (o->records_done) {
-		o->op.telling = true;
+		kube_op_tell(&o->op);
 		o->records_done(o->arg, p, n, failed);
 		kube_op_end(&o->op);
 	} else if (failed) {

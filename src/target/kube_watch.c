@@ -136,6 +136,13 @@ static void told_put(struct kube_watch *w, str ns, str name)
 
 /* ------------------------------------------------------------------ telling */
 
+static void tell(struct kube *k, const struct target_event *e)
+{
+	k->telling++;
+	target_tell(&k->t, e);
+	k->telling--;
+}
+
 /* Whoever waits before another try need not wait longer. */
 void kube_watch_hurry(struct kube *k)
 {
@@ -154,7 +161,7 @@ static void answers(struct kube *k)
 		return;
 	k->lost = false;
 	kube_watch_hurry(k);
-	target_tell(&k->t, &e);
+	tell(k, &e);
 }
 
 static void lost(struct kube *k, str why)
@@ -164,7 +171,7 @@ static void lost(struct kube *k, str why)
 	if (k->lost)
 		return;
 	k->lost = true;
-	target_tell(&k->t, &e);
+	tell(k, &e);
 }
 
 static obj_id id_of(const struct kube_watch *w, str ns, str name)
@@ -182,7 +189,7 @@ static void tell_seen(struct kube_watch *w, const struct node *root)
 	e.live.version = w->version;
 	told_put(w, e.live.id.ns, e.live.id.name);
 	kube_seen_put(&w->k->seen, e.live.uid, kube_meta(root, STR("resourceVersion")));
-	target_tell(&w->k->t, &e);
+	tell(w->k, &e);
 }
 
 static void tell_gone(struct kube_watch *w, str ns, str name, str uid)
@@ -197,7 +204,7 @@ static void tell_gone(struct kube_watch *w, str ns, str name, str uid)
 	e.live.uid = uid;
 	kube_seen_del(&w->k->seen, uid);
 	kube_tell_gone(w->k, e.live.id, uid);
-	target_tell(&w->k->t, &e);
+	tell(w->k, &e);
 }
 
 /* LISTING or LISTED. */
@@ -207,7 +214,7 @@ static void tell_list(struct kube_watch *w, enum target_event_kind what)
 
 	e.live.id = id_of(w, STR_NONE, STR_NONE);
 	e.live.version = w->version;
-	target_tell(&w->k->t, &e);
+	tell(w->k, &e);
 }
 
 /* The kind is not served: there are none. */
@@ -768,6 +775,8 @@ static void watch_end(struct kube_watch *w)
 	kube_req_cancel(w->page);
 	if (w->asks)
 		kube_op_end(STEAL(w->asks));
+	for (struct confirm *c = w->confirms; c; c = c->next)
+		target_cancel(STEAL(c->call));
 	*(w->prev ? &w->prev->next : &k->watches) = w->next;
 	if (w->next)
 		w->next->prev = w->prev;
@@ -788,10 +797,15 @@ void kube_unwatch(struct target *t, str group, str version, str kind)
 		watch_end(w);
 }
 
-void kube_watch_free_all(struct kube *k)
+void kube_watch_end_all(struct kube *k)
 {
 	while (k->watches)
 		watch_end(k->watches);
+}
+
+void kube_watch_free_all(struct kube *k)
+{
+	kube_watch_end_all(k);
 	while (k->dead_watches)
 		watch_release(k->dead_watches);
 }
