@@ -778,6 +778,32 @@ static void on_dropped(void *arg, struct err *e)
 	err_free(e);
 }
 
+static void over(struct app_run *a, enum event_kind kind, const obj_id *object)
+{
+	struct tell t = {.kind = kind,
+			 .severity = -1,
+			 .app = str_from(a->name),
+			 .revision = str_from(a->rev),
+			 .object = object,
+			 .message = STR("the App went")};
+
+	tell(a->s, &t);
+}
+
+static void drift_over(void *arg, const struct live_drift *d)
+{
+	over(arg, EVENT_DRIFT_GONE, &d->id);
+}
+
+/* What is open of an App that goes is nobody's any more. */
+static void all_over(struct app_run *a)
+{
+	over(a, EVENT_SYNC_RECOVERED, NULL);
+	over(a, EVENT_SYNC_RELEASED, NULL);
+	if (a->live)
+		live_each_drift(a->live, true, drift_over, a);
+}
+
 void app_remove(struct app_run *a)
 {
 	CLEANUP(arena) struct arena *scratch = arena_new();
@@ -790,6 +816,7 @@ void app_remove(struct app_run *a)
 
 	if (a->run)
 		run_drop(a->run, STORE_SUPERSEDED);
+	all_over(a);
 	if (a->doc->deletion_policy == DELETION_DELETE && n && a->complete && !a->suspended) {
 		struct rendering *none = xcalloc(1, sizeof(*none));
 

@@ -641,6 +641,7 @@ static void drop_documents(struct sync *s, const struct config *c, struct buf *b
 			used |= s->apps.p[k]->source == r;
 		change(b, "Source", str_from(r->name), "removed");
 		*any = true;
+		source_over(r);
 		if (!used)
 			source_free(r);
 		else

@@ -168,7 +168,7 @@ static void down(struct place *p, struct err *e)
 	for (size_t i = 0; i < p->s->apps.n; i++) {
 		struct app_run *a = p->s->apps.p[i];
 
-		if (a->place == p && a->state == APP_NEW)
+		if (a->place == p && (a->state == APP_NEW || (a->run && a->run->step == RUN_know)))
 			app_set_state(a, APP_STALLED, "TargetUnreachable", p->why, NULL);
 	}
 	sync_changed(p->s);

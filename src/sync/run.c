@@ -630,12 +630,24 @@ static struct err *rebaseline(struct run *r)
 		const struct plan_step *st = &r->plan->steps[i];
 		const struct sight *seen;
 		struct target_live now;
+		struct live_state was;
 
 		if (st->action != PLAN_NONE || !st->want || st->left)
 			continue;
 		seen = sight_find(r, st->id);
 		if (!seen || seen->sight != PLAN_SEEN)
 			continue;
+		if (live_state(r->app->live, st->id, &was) && was.drift_fields) {
+			struct tell t = {.kind = EVENT_DRIFT_ADOPTED,
+					 .severity = -1,
+					 .app = str_from(r->app->name),
+					 .revision = str_from(r->rev),
+					 .object = &st->id,
+					 .object_version = st->version,
+					 .message = STR("Git says now what live says")};
+
+			tell(r->app->s, &t);
+		}
 		now = (struct target_live){.id = st->id,
 					   .version = st->version,
 					   .uid = seen->uid,
@@ -963,6 +975,15 @@ static enum step_answer wait_for_person(struct run *r)
 		begin_row(r);
 		end_row(r, STORE_WAITING);
 	}
+	if (a->state == APP_FAILED) {
+		struct tell over = {.kind = EVENT_SYNC_RECOVERED,
+				    .severity = -1,
+				    .app = t.app,
+				    .revision = t.revision,
+				    .message = STR("what is left waits for a person")};
+
+		tell(a->s, &over);
+	}
 	tell(a->s, &t);
 	a->fails = 0;
 	app_set_state(a, APP_WAITING, arena_str(r->arena, reason).p, t.message.p, t.release.p);
@@ -1052,6 +1073,8 @@ static enum step_answer step_apply(struct run *r)
 
 /* ------------------------------------------------------------------ record */
 
+/* What was told of an object and is over with this sync: its drift was overwritten, or it is no
+ * more ours. Said only where it was told. */
 static void tell_drift_over(struct run *r)
 {
 	struct app_run *a = r->app;
@@ -1066,8 +1089,15 @@ static void tell_drift_over(struct run *r)
 				 .object_version = st->version,
 				 .message = STR("a sync restored what had drifted")};
 
-		if (st->drifted && plan_action_writes(st->action))
+		if (st->want && st->drifted && plan_action_writes(st->action)) {
 			tell(a->s, &t);
+		} else if (!st->want) {
+			t.kind = EVENT_DRIFT_GONE;
+			t.message = STR("the object left Git");
+			tell(a->s, &t);
+			t.kind = EVENT_HEALTH_RECOVERED;
+			tell(a->s, &t);
+		}
 	}
 }
 

@@ -979,6 +979,23 @@ void source_config(struct source_run *r, const struct source *doc)
 		poll_join(r);
 }
 
+/* What is open of a source that goes is nobody's any more. */
+void source_over(struct source_run *r)
+{
+	static const enum event_kind kinds[] = {EVENT_SOURCE_RELEASED, EVENT_SOURCE_TRUSTED,
+						EVENT_SOURCE_RECOVERED};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct tell t = {.kind = kinds[i],
+				 .severity = -1,
+				 .source = str_from(r->name),
+				 .revision = r->trust.accepted_oid,
+				 .message = STR("the Source went")};
+
+		tell(r->s, &t);
+	}
+}
+
 void source_free(struct source_run *r)
 {
 	if (!r)

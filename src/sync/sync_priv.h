@@ -116,6 +116,7 @@ struct source_wait {
 };
 MUST_CHECK struct err *source_new(struct sync *s, const struct source *doc, struct source_run **ret);
 void source_free(struct source_run *r);
+void source_over(struct source_run *r); /* its document went: what was told of it is over */
 void source_config(struct source_run *r, const struct source *doc);
 void source_begin(struct source_run *r); /* targets are known, as far as needed: polls start */
 void source_poll(struct source_run *r);  /* now */
