@@ -31,22 +31,6 @@ struct args {
 	bool help;
 };
 
-/* The value of --flag VALUE or --flag=VALUE; NULL: it is not this flag. */
-static const char *value_of(int argc, char **argv, int *i, const char *flag, struct err **e)
-{
-	size_t n = strlen(flag);
-
-	if (strncmp(argv[*i], flag, n) != 0 || (argv[*i][n] && argv[*i][n] != '='))
-		return NULL;
-	if (argv[*i][n] == '=')
-		return argv[*i] + n + 1;
-	if (*i + 1 >= argc) {
-		*e = err_new(ERR_USAGE, "'%s' needs a value", flag);
-		return NULL;
-	}
-	return argv[++*i];
-}
-
 static struct err *set_restrictor(const char *v, struct render_opts *o)
 {
 	if (!strcmp(v, "LoadRestrictionsNone"))
@@ -76,16 +60,16 @@ static struct err *read_args(int argc, char **argv, struct args *ret)
 
 		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
 			ret->help = true;
-		} else if ((v = value_of(argc, argv, &i, "--rev", &e))) {
+		} else if ((v = role_flag(argc, argv, &i, "--rev", &e))) {
 			ret->rev = v;
-		} else if (!e && (v = value_of(argc, argv, &i, "--repo", &e))) {
+		} else if (!e && (v = role_flag(argc, argv, &i, "--repo", &e))) {
 			ret->repo = v;
-		} else if (!e && ((v = value_of(argc, argv, &i, "--output", &e)) ||
-				  (!e && (v = value_of(argc, argv, &i, "-o", &e))))) {
+		} else if (!e && ((v = role_flag(argc, argv, &i, "--output", &e)) ||
+				  (!e && (v = role_flag(argc, argv, &i, "-o", &e))))) {
 			ret->output = v;
-		} else if (!e && (v = value_of(argc, argv, &i, "--load-restrictor", &e))) {
+		} else if (!e && (v = role_flag(argc, argv, &i, "--load-restrictor", &e))) {
 			TRY(set_restrictor(v, &ret->opts));
-		} else if (!e && (v = value_of(argc, argv, &i, "--reorder", &e))) {
+		} else if (!e && (v = role_flag(argc, argv, &i, "--reorder", &e))) {
 			TRY(set_order(v, &ret->opts));
 		} else if (e) {
 			return e;
@@ -173,9 +157,7 @@ static struct err *write_out(str bytes, const char *output)
 {
 	if (output)
 		return file_write_atomic(output, bytes, 0644);
-	if (fwrite(bytes.p, 1, bytes.n, stdout) != bytes.n || fflush(stdout))
-		return err_sys(ERR_IO, errno, "write");
-	return NULL;
+	return role_print(bytes);
 }
 
 static struct err *open_rev(const struct args *args, str repo, struct git_store **s,

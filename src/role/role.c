@@ -38,6 +38,37 @@ int role_fail(struct err *e, int status)
 	return status;
 }
 
+const char *role_flag(int argc, char **argv, int *i, const char *flag, struct err **e)
+{
+	size_t n = strlen(flag);
+
+	if (strncmp(argv[*i], flag, n) != 0 || (argv[*i][n] && argv[*i][n] != '='))
+		return NULL;
+	if (argv[*i][n] == '=')
+		return argv[*i] + n + 1;
+	if (*i + 1 >= argc) {
+		*e = err_new(ERR_USAGE, "'%s' needs a value", flag);
+		return NULL;
+	}
+	return argv[++*i];
+}
+
+struct err *role_print(str bytes)
+{
+	if (fwrite(bytes.p, 1, bytes.n, stdout) != bytes.n || fflush(stdout))
+		return err_sys(ERR_IO, errno, "write");
+	return NULL;
+}
+
+str role_subject(str message)
+{
+	str line = STR_NONE;
+
+	while (message.n && !line.n && str_split(&message, '\n', &line))
+		line = str_trim(line);
+	return line;
+}
+
 struct err *role_enter(const struct role *r, struct sandbox_plan *plan,
 		       const struct job_limits *limits, struct worker_out *out)
 {

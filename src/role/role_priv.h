@@ -20,6 +20,13 @@ int role_main(const struct role *r, int argc, char **argv);
  * sandbox; SANDBOX goes out. plan has the folders; role and limits are filled in. */
 MUST_CHECK struct err *role_enter(const struct role *r, struct sandbox_plan *plan,
 				  const struct job_limits *limits, struct worker_out *out);
+/* The value of `flag VALUE` or `flag=VALUE` at argv[*i], which moves past it; NULL: it is not this flag,
+ * or *e says that its value is missing. */
+const char *role_flag(int argc, char **argv, int *i, const char *flag, struct err **e);
+/* Also tells what is on stdout when it could not be written. */
+MUST_CHECK struct err *role_print(str bytes);
+/* The first line of a message that has anything on it, trimmed; not escaped. */
+str role_subject(str message);
 int render_by_hand(int argc, char **argv);
 int verify_by_hand(int argc, char **argv);
 /* Prints e for a person and frees it; the exit status is `status`, or the error's own when that is 0. */

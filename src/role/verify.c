@@ -69,18 +69,6 @@ static str shown(struct arena *a, str s, size_t most)
 	return arena_str(a, buf_view(&b));
 }
 
-static str subject_of(str message)
-{
-	str line = STR_NONE;
-
-	while (message.n && str_split(&message, '\n', &line)) {
-		line = str_trim(line);
-		if (line.n)
-			break;
-	}
-	return line;
-}
-
 static str hex_list(struct arena *a, const git_id *p, size_t n)
 {
 	CLEANUP(buf) struct buf b = BUF_INIT;
@@ -117,7 +105,7 @@ static struct err *send_commit(struct verify *v, git_id id)
 		w.committer = shown(a, c.committer.name, MAX_NAME);
 		w.committer_email = shown(a, c.committer.email, MAX_NAME);
 		w.committer_time = c.committer.time;
-		w.subject = shown(a, subject_of(c.message), MAX_SUBJECT);
+		w.subject = shown(a, role_subject(c.message), MAX_SUBJECT);
 	}
 	/* A time that no clock shows is not told. */
 	if (w.author_time < 0 || w.author_time > INT64_MAX / 1000)

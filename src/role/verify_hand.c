@@ -4,7 +4,6 @@
 #include "leeboard/git.h"
 #include "leeboard/trust.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 static const char usage[] =
@@ -37,21 +36,6 @@ struct rows {
 	size_t n, cap;
 };
 
-static const char *value_of(int argc, char **argv, int *i, const char *flag, struct err **e)
-{
-	size_t n = strlen(flag);
-
-	if (strncmp(argv[*i], flag, n) != 0 || (argv[*i][n] && argv[*i][n] != '='))
-		return NULL;
-	if (argv[*i][n] == '=')
-		return argv[*i] + n + 1;
-	if (*i + 1 >= argc) {
-		*e = err_new(ERR_USAGE, "'%s' needs a value", flag);
-		return NULL;
-	}
-	return argv[++*i];
-}
-
 static struct err *read_args(int argc, char **argv, struct args *ret)
 {
 	for (int i = 1; i < argc; i++) {
@@ -60,11 +44,11 @@ static struct err *read_args(int argc, char **argv, struct args *ret)
 
 		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
 			ret->help = true;
-		} else if ((v = value_of(argc, argv, &i, "--signers", &e))) {
+		} else if ((v = role_flag(argc, argv, &i, "--signers", &e))) {
 			ret->signers = v;
-		} else if (!e && (v = value_of(argc, argv, &i, "--policy", &e))) {
+		} else if (!e && (v = role_flag(argc, argv, &i, "--policy", &e))) {
 			ret->policy = v;
-		} else if (!e && (v = value_of(argc, argv, &i, "-o", &e))) {
+		} else if (!e && (v = role_flag(argc, argv, &i, "-o", &e))) {
 			if (strcmp(v, "json") != 0 && strcmp(v, "text") != 0)
 				return err_new(ERR_USAGE, "'-o' is text or json");
 			ret->json = !strcmp(v, "json");
@@ -170,15 +154,12 @@ static str subject_of(struct arena *a, struct git_store *s, git_id id)
 	struct trust_commit c;
 	struct trust_fault fault;
 	enum git_kind kind;
-	str bytes, rest, line = STR_NONE;
+	str bytes;
 
 	if (git_store_read(s, a, id, TRUST_MAX_OBJECT, &kind, &bytes) != GIT_READ_OK ||
 	    kind != GIT_KIND_COMMIT || !trust_commit_parse(a, bytes, id.n, &c, &fault))
 		return STR_NONE;
-	rest = c.message;
-	while (rest.n && !line.n && str_split(&rest, '\n', &line))
-		line = str_trim(line);
-	return line;
+	return role_subject(c.message);
 }
 
 static void judge(struct arena *a, struct git_store *s, const struct trust_signers *signers,
@@ -327,9 +308,7 @@ static struct err *answer(const struct args *args, struct arena *a, bool *all_go
 		print_json(a, &rows, &out);
 	else
 		print_table(a, &rows, from, &out);
-	if (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout))
-		return err_sys(ERR_IO, errno, "write");
-	return NULL;
+	return role_print(buf_view(&out));
 }
 
 int verify_by_hand(int argc, char **argv)

@@ -4,6 +4,7 @@ import http.server
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import urllib.parse
@@ -189,3 +190,36 @@ class SshServer:
     def close(self):
         self.process.terminate()
         self.process.wait()
+
+
+class Pki:
+    """A test CA, a server's certificate for 127.0.0.1 and localhost, a client's; PEM files."""
+
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.folder = str(folder)
+        self.ca = self.make('ca', '-x509', '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign')
+        self.server = self.make('server', '-x509', '-CA', self.ca, '-CAkey', self.key('ca'), '-addext', 'basicConstraints=CA:FALSE',
+                                '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost')
+        self.client = self.make('client', '-x509', '-CA', self.ca, '-CAkey', self.key('ca'), '-addext', 'basicConstraints=CA:FALSE')
+
+    def key(self, name):
+        return '%s/%s.key' % (self.folder, name)
+
+    def make(self, name, *how):
+        out = '%s/%s.pem' % (self.folder, name)
+        subprocess.run(['openssl', 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=' + name,
+                        '-keyout', self.key(name), '-out', out, *how], check=True, stderr=subprocess.DEVNULL)
+        return out
+
+    def text(self, path):
+        with open(path) as f:
+            return f.read()
+
+    def context(self, client=False):
+        c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        c.load_cert_chain(self.server, self.key('server'))
+        if client:
+            c.load_verify_locations(self.ca)
+            c.verify_mode = ssl.CERT_REQUIRED
+        return c
