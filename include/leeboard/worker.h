@@ -19,7 +19,7 @@
 #pragma once
 #include "leeboard/config.h"
 
-#define FRAME_MAX_BODY (60u * 1024)
+#define FRAME_MAX_BODY 61440u /* 60 KiB */
 #define FRAME_HEADER 16u
 #define JOB_MAX_BLOB (64u << 20) /* all chunks of one named input */
 #define JOB_MAX_BLOBS 4096u

@@ -1,6 +1,7 @@
 /* Packs written into a store, by libgit2's indexer: it hashes every object, resolves every delta,
  * checks the trailer, syncs, and only then gives the pack its name. */
 #include "git_priv.h"
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <git2/indexer.h>
@@ -64,8 +65,8 @@ static struct err *remove_from(const char *folder, str name)
 static struct err *sweep(const char *folder)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
-	str *names;
-	size_t n;
+	str *names = NULL;
+	size_t n = 0;
 
 	TRY(names_of(a, folder, "pack_git2_", "", &names, &n));
 	for (size_t i = 0; i < n; i++)
@@ -201,8 +202,10 @@ static struct err *write_all(git_odb *odb, const char *objects, uint64_t *ret)
 	}
 	if (!e)
 		e = git_pack_begin(objects, GIT_PACK_ALONE, &p);
-	if (!e)
+	if (!e) {
+		assert(p);
 		e = git_pack_of_builder(b, p);
+	}
 	if (!e)
 		e = git_pack_end(p, ret);
 	git_packbuilder_free(b);
@@ -215,8 +218,8 @@ struct err *git_compact(const char *objects, uint64_t *ret)
 	CLEANUP(arena) struct arena *a = arena_new();
 	CLEANUP(cstr) char *folder = pack_folder(objects);
 	git_odb *odb = NULL;
-	str *old;
-	size_t old_n;
+	str *old = NULL;
+	size_t old_n = 0;
 	struct err *e;
 
 	*ret = 0;

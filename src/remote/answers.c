@@ -140,7 +140,8 @@ static bool name_ok(str s)
 	    str_contains(s, STR("@{")) || str_ends(s, STR("/")) || str_ends(s, STR(".lock")))
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
-		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || memchr("~^:?*[\\", s.p[i], 7))
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f ||
+		    str_chr(STR("~^:?*[\\"), s.p[i]) != SIZE_MAX)
 			return false;
 	}
 	return true;

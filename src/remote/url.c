@@ -7,7 +7,7 @@ static bool is_host(str s)
 		char c = s.p[i];
 
 		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-		    !memchr("-._:", c, 4))
+		    str_chr(STR("-._:"), c) == SIZE_MAX)
 			return false;
 	}
 	return s.n > 0 && s.p[0] != '-';

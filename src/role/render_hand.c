@@ -124,7 +124,7 @@ static struct err *around(struct arena *a, str *repo, str *inside)
 
 static struct err *locate(struct arena *a, const struct args *args, str *repo, str *path)
 {
-	str given = str_from(args->path ? args->path : "."), inside;
+	str given = str_from(args->path ? args->path : "."), inside = STR_NONE;
 
 	if (args->repo) {
 		*repo = str_from(args->repo);

@@ -134,7 +134,7 @@ static struct err *walk(enum git_walk rc)
 static struct err *commits_of(struct arena *a, struct git_store *s, const char *range, git_id *from,
 			      git_id **ret, size_t *n)
 {
-	const char *dots = strstr(range, "..");
+	const char *dots = range ? strstr(range, "..") : NULL;
 	git_id to;
 
 	*from = GIT_ID_NONE;
