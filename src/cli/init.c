@@ -5,12 +5,14 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_HEAD 4096u
+#define MAX_SIGNERS (1u << 20) /* bytes of what leeboard-verify says */
 #define MAX_FOUND 16u
 
 struct repo {
@@ -212,6 +214,120 @@ static void yaml_word(struct buf *b, const char *before, str s)
 	buf_printf(b, "%s" STR_FMT "\n", before, STR_ARG(s));
 }
 
+/* ------------------------------------------------------------------ who signs */
+
+struct ended {
+	struct loop *loop;
+	int status;
+};
+
+static void on_exit_of(void *arg, int status, int signo UNUSED)
+{
+	struct ended *e = arg;
+
+	e->status = status;
+	loop_stop(e->loop);
+}
+
+static struct err *run_verifier(struct arena *a, const char *repo, const char *rev, struct buf *ret)
+{
+	CLEANUP(loop) struct loop *loop = loop_new();
+	CLEANUP(fd) int ours = -1;
+	CLEANUP(fd) int theirs = -1;
+	const char *argv[] = {NULL, "--signers-of", repo, rev, NULL};
+	struct child_spec spec = {.argv = argv, .fd3 = -1, .err = STDERR_FILENO};
+	struct ended ended = {loop, -1};
+	struct child *child;
+	int ends[2];
+	str path;
+
+	TRY(place_program(a, verb_program_name(VERB_VERIFY), &path));
+	argv[0] = path.p;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(ERR_IO, errno, "make a pipe");
+	ours = ends[0];
+	theirs = ends[1];
+	spec.out = theirs;
+	TRY(child_start(loop, &spec, on_exit_of, &ended, &child));
+	close(theirs);
+	theirs = -1;
+	for (;;) {
+		char bytes[4096];
+		ssize_t n = read(ours, bytes, sizeof(bytes));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 || ret->n > MAX_SIGNERS)
+			break;
+		buf_add(ret, bytes, (size_t)n);
+	}
+	close(ours); /* more than we take: it ends with SIGPIPE */
+	ours = -1;
+	loop_run(loop);
+	if (ended.status != 0 || ret->n > MAX_SIGNERS)
+		return err_new(ERR_VERIFIER_FAILED, "who signed '%s' cannot be said", rev);
+	return NULL;
+}
+
+/* A principal of allowed_signers: no blanks, quotes, commas, patterns. */
+static bool is_principal(str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!isalnum((unsigned char)s.p[i]) && !strchr("@._+-", s.p[i]))
+			return false;
+	return s.n > 0 && isalnum((unsigned char)s.p[0]) && str_chr(s, '@') != SIZE_MAX;
+}
+
+static struct err *write_policy(struct arena *a, const struct repo *r, str branch, struct buf *b)
+{
+	CLEANUP(buf) struct buf json = BUF_INIT;
+	struct text *t = ARENA_NEW(a, struct text);
+	const struct node *doc, *items, *commits;
+
+	if (!r->local)
+		return err_hint(
+			err_new(ERR_USAGE, "'--sign' looks at a repository of this machine"),
+			"git clone " STR_FMT ", and name the clone", STR_ARG(r->url));
+	TRY(run_verifier(a, r->url.p, branch.p, &json));
+	*t = (struct text){STR("<signers>"), arena_str(a, buf_view(&json))};
+	TRY(node_read_json(a, t, &doc));
+	items = node_get(doc, STR("items"));
+	commits = node_get(doc, STR("commits"));
+	if (!node_is(items, NODE_LIST) || !items->n || !node_is(commits, NODE_INT))
+		return err_hint(err_new(ERR_INVALID,
+					"no commit of '" STR_FMT "' is signed with an ssh key",
+					STR_ARG(branch)),
+				"git config gpg.format ssh; git config user.signingkey "
+				"~/.ssh/id_ed25519.pub; "
+				"git commit -S");
+	buf_str(b, STR("---\napiVersion: leeboard.dev/v1\nkind: Policy\n"));
+	buf_printf(
+		b,
+		"metadata: {name: " STR_FMT "}\nspec:\n  sources: [" STR_FMT
+		"]\n  signers:\n    keys:                        # is each of them who it says?\n",
+		STR_ARG(r->name), STR_ARG(r->name));
+	for (size_t i = 0; i < items->n; i++) {
+		const struct node *s = items->items[i];
+		str email = node_get_text(s, STR("email"));
+		int64_t n = 0;
+
+		(void)node_i64(node_get(s, STR("count")), &n);
+		buf_printf(b,
+			   "      - " STR_FMT " namespaces=\"git\" " STR_FMT " " STR_FMT
+			   "   # %lld of the last " STR_FMT " commits\n",
+			   STR_ARG(is_principal(email) ? email : STR("somebody@unknown")),
+			   STR_ARG(node_get_text(s, STR("type"))),
+			   STR_ARG(node_get_text(s, STR("key"))), (long long)n,
+			   STR_ARG(commits->text));
+	}
+	if (!node_bool(node_get(doc, STR("tipSigned")), false))
+		fprintf(stderr,
+			"warning: the tip of '" STR_FMT "' is not signed: it is refused until a "
+			"signed commit is on top\n",
+			STR_ARG(branch));
+	return NULL;
+}
+
 static struct err *write_target(struct arena *a, str to, struct buf *b)
 {
 	char cwd[PATH_MAX];
@@ -249,6 +365,7 @@ static struct err *write_documents(struct arena *a, const struct repo *r,
 				   const struct verb_words *w, str path, struct buf *b)
 {
 	str branch = verb_value(w, "--branch");
+	bool sign = verb_has(w, "--sign");
 
 	if (!branch.n)
 		branch = r->branch;
@@ -261,8 +378,14 @@ static struct err *write_documents(struct arena *a, const struct repo *r,
 	yaml_word(b, "  ref:\n    branch: ", branch);
 	if (r->local)
 		buf_str(b, STR("  interval: 2s\n"));
-	buf_str(b, STR("  verify: {mode: off}          # anybody who can write to the repository "
-		       "can deploy\n"));
+	if (sign)
+		buf_printf(b, "  verify: {mode: head, signersFrom: {policy: " STR_FMT "}}\n",
+			   STR_ARG(r->name));
+	else
+		buf_str(b, STR("  verify: {mode: off}          # anybody who can write to the "
+			       "repository can deploy\n"));
+	if (sign)
+		TRY(write_policy(a, r, branch, b));
 	buf_str(b, STR("---\napiVersion: leeboard.dev/v1\nkind: App\n"));
 	buf_printf(b, "metadata: {name: " STR_FMT "}\nspec:\n  source: " STR_FMT "\n",
 		   STR_ARG(r->name), STR_ARG(r->name));

@@ -201,7 +201,8 @@ void show_verification(struct client *c, const struct node *doc, struct buf *b)
 		const struct node *v = items->items[i];
 		str verdict = get(v, "verdict"), signer = say(c, get(v, "signer"));
 		str message = refusal_of(c, get(v, "message"));
-		bool is_good = str_eq(verdict, STR("Good")), is_off = str_eq(verdict, STR("Off"));
+		bool is_good = str_eq(verdict, STR("Good")) || str_eq(verdict, STR("good"));
+		bool is_off = str_eq(verdict, STR("Off"));
 
 		good += is_good;
 		off += is_off;

@@ -29,5 +29,6 @@ MUST_CHECK struct err *role_print(str bytes);
 str role_subject(str message);
 int render_by_hand(int argc, char **argv);
 int verify_by_hand(int argc, char **argv);
+int signers_by_hand(int argc, char **argv); /* verify_by_hand hands "--signers-of" on */
 /* Prints e for a person and frees it; the exit status is `status`, or the error's own when that is 0. */
 int role_fail(struct err *e, int status);

@@ -316,7 +316,11 @@ int verify_by_hand(int argc, char **argv)
 	CLEANUP(arena) struct arena *a = arena_new();
 	struct args args = {0};
 	bool all_good = false;
-	struct err *e = read_args(argc, argv, &args);
+	struct err *e;
+
+	if (argc > 1 && !strcmp(argv[1], "--signers-of"))
+		return signers_by_hand(argc, argv);
+	e = read_args(argc, argv, &args);
 
 	if (!e && args.help) {
 		fputs(usage, stdout);

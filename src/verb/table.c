@@ -36,6 +36,7 @@ static const struct verb_flag init_flags[] = {
 	{"--to", 0, "TARGET", "a folder, kube:CONTEXT, or in-cluster"},
 	{"--branch", 0, "NAME", "the branch; without it the one that is checked out"},
 	{"--name", 0, "NAME", "of the Source and the App; without it the repository's"},
+	{"--sign", 0, NULL, "accept signed commits only: by the keys of the last 50"},
 	{"--file", 'f', "FILE", "write there, not to stdout; a file that exists is left alone"},
 	END,
 };

@@ -146,6 +146,46 @@ def test_what_cannot_be_guessed_is_asked_for(client, tmp_path):
     assert p.stderr == 'several folders could be deployed: deploy, k8s\n  hint: name one: --path FOLDER\n'
 
 
+def git(repo, *argv):
+    env = {'PATH': os.environ['PATH'], 'GIT_CONFIG_GLOBAL': '/dev/null', 'GIT_CONFIG_SYSTEM': '/dev/null', 'HOME': str(repo)}
+    subprocess.run(['git', '-C', str(repo), *argv], env=env, check=True, capture_output=True, timeout=60)
+
+
+def test_signers_of_the_last_commits_become_the_policy(client, tmp_path):
+    repo = tmp_path / 'shop'
+    repo.mkdir()
+    git(repo, 'init', '-q', '-b', 'main')
+    for name in ('ana', 'ben'):
+        subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', str(tmp_path / name)], check=True, timeout=60)
+    folder(repo)
+    git(repo, 'add', '-A')
+
+    def make(who, *flags):
+        git(repo, '-c', 'user.name=' + who, '-c', 'user.email=%s@example.org' % who, '-c', 'gpg.format=ssh',
+            '-c', 'user.signingkey=%s' % (tmp_path / who), 'commit', '-q', '--allow-empty', '-m', 'x', *flags)
+    make('ana')
+    p = client.run('init', 'shop', '--path', 'deploy', '--to', 'live', '--sign')
+    assert (p.returncode, p.stdout) == (2, '')
+    assert p.stderr.startswith("no commit of 'main' is signed with an ssh key\n  hint: git config gpg.format ssh;")
+    make('ana', '-S')
+    make('ben', '-S')
+    make('ana', '-S')
+    p = client.run('init', 'shop', '--path', 'deploy', '--to', 'live', '--sign')
+    assert (p.returncode, p.stderr) == (0, '')
+    keys = {n: (tmp_path / (n + '.pub')).read_text().split()[:2] for n in ('ana', 'ben')}
+    assert '  verify: {mode: head, signersFrom: {policy: shop}}\n' in p.stdout
+    assert ('      - ana@example.org namespaces="git" %s   # 2 of the last 4 commits\n'
+            '      - ben@example.org namespaces="git" %s   # 1 of the last 4 commits\n') % (
+        ' '.join(keys['ana']), ' '.join(keys['ben'])) in p.stdout
+    (tmp_path / 'x.yaml').write_text(p.stdout)
+    assert client.run('check', '--strict', 'x.yaml').returncode == 0
+    make('ana')
+    p = client.run('init', 'shop', '--path', 'deploy', '--to', 'live', '--sign')
+    assert p.stderr == "warning: the tip of 'main' is not signed: it is refused until a signed commit is on top\n"
+    p = client.run('init', 'https://git.example.org/x.git', '--path', 'a', '--branch', 'main', '--to', 'live', '--sign')
+    assert p.returncode == 2 and 'looks at a repository of this machine' in p.stderr
+
+
 # ------------------------------------------------------------------ what the table says
 
 
