@@ -1,7 +1,8 @@
 /* graph: the desired state as objects, and the order in which they may go out.
  *
  * Built once per sync, read-only afterwards. Edges come from depends-on annotations, waves, namespaces,
- * CRDs and references (a table in refs.def). Everything in one wave may be applied at once; inside a
+ * CRDs and references (a table in refs.def). depends-on is kpt's (config.kubernetes.io/depends-on) or,
+ * under leeboard.dev/, also as people name objects: "Deployment/web", "secret/shop/tls". Everything in one wave may be applied at once; inside a
  * wave objects stand in the order of kinds that Flux uses, then by identity. Deletion is the same
  * waves from the last to the first. All memory is the arena's; objects are borrowed from the set. */
 #pragma once
@@ -48,3 +49,5 @@ size_t graph_wave_of(const struct graph *g, uint32_t i);
 const struct graph_edge *graph_dropped(const struct graph *g, size_t *n);
 /* Flux's order of kinds: smaller goes first. */
 unsigned graph_kind_rank(str kind);
+/* Webhook configurations: what nothing waits for goes after everything else. */
+bool graph_kind_last(str kind);

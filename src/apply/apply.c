@@ -226,6 +226,8 @@ static void wait_along(struct apply *a, struct run *r)
 	for (uint32_t i = r->first; i < r->first + r->count; i++) {
 		struct run *d = &a->runs[a->edges[i].who];
 
+		if (a->edges[i].need == NEED_OVER)
+			continue;
 		if (!all && !graph_reason_explicit(a->edges[i].why)) {
 			d->left--;
 			continue;

@@ -8,7 +8,7 @@
  *   prune.c   the inventory, and deletions
  *
  * Steps are nodes of a graph: those of the plan by index, then one barrier a wave number that somebody
- * wrote down. A node is `applied` when its write was answered and `well` when it is healthy besides;
+ * wrote down, then one that stands before webhook configurations. A node is `applied` when its write was answered and `well` when it is healthy besides;
  * an edge waits for one of the two. What has nothing left to wait for is sent at once, all of it in one
  * go. Deletions are nodes of the same graph, begun after everything else and turn by turn: the waves of the
  * plan, each over before the next begins, then kinds and namespaces, whose deletion would take along what
@@ -38,7 +38,7 @@ enum run_state {
 	RUN_DONE,
 	RUN_DEAD, /* failed, blocked, skipped */
 };
-enum need { NEED_APPLIED, NEED_WELL };
+enum need { NEED_APPLIED, NEED_WELL, NEED_OVER /* applied, or given up */ };
 struct run {
 	struct apply *a;
 	const struct plan_step *step; /* NULL: a barrier */
@@ -48,6 +48,7 @@ struct run {
 	bool applied, well, need_well; /* need_well: somebody waits for it */
 	bool crd_waits;                /* well, but a dependant's kind is not served yet */
 	bool recreating, timed;
+	bool given_up;                /* its NEED_OVER edges were released */
 	uint32_t left;                /* edges that are open */
 	uint32_t first, count;        /* dependants, in apply.edges */
 	size_t turn; /* of deletions: the waves, then what holds others */

@@ -173,6 +173,26 @@ static void link_waves(struct apply *a, struct links *v, const int64_t *wave, si
 		link_add(a, v, a->n + k, a->n + k - 1, NEED_WELL, GRAPH_WAVE);
 }
 
+/* Webhook configurations that nobody waits for speak to what comes after them: nothing does, any
+ * more. */
+static void link_last(struct apply *a, struct links *v)
+{
+	size_t bar = a->nodes - 1;
+	bool *used = ARENA_ARRAY(a->arena, bool, a->n + 1), any = false;
+
+	for (size_t i = 0; i < v->n; i++)
+		if (v->p[i].to < a->n)
+			used[v->p[i].to] = true;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->runs[i].writes && !used[i] && graph_kind_last(a->runs[i].step->id.kind)) {
+			link_add(a, v, i, bar, NEED_OVER, GRAPH_BACKEND);
+			any = true;
+		}
+	for (size_t i = 0; i < a->n && any; i++)
+		if (a->runs[i].writes && (used[i] || !graph_kind_last(a->runs[i].step->id.kind)))
+			link_add(a, v, bar, i, NEED_OVER, GRAPH_BACKEND);
+}
+
 static void sort_links(struct apply *a, const struct links *v)
 {
 	uint32_t *at = ARENA_ARRAY(a->arena, uint32_t, a->nodes + 1), sum = 0;
@@ -234,7 +254,7 @@ void order_build(struct apply *a)
 	struct links links = {0};
 
 	a->n = p->n;
-	a->nodes = p->n + groups;
+	a->nodes = p->n + groups + 1;
 	a->runs = ARENA_ARRAY(a->arena, struct run, a->nodes);
 	for (size_t i = 0; i < a->nodes; i++) {
 		struct run *r = &a->runs[i];
@@ -247,6 +267,7 @@ void order_build(struct apply *a)
 	take_turns(a);
 	link_steps(a, &links);
 	link_waves(a, &links, wave, groups);
+	link_last(a, &links);
 	sort_links(a, &links);
 }
 
@@ -281,12 +302,21 @@ static void release_all(struct run *r, enum need need)
 		}
 }
 
+static void give_up(struct run *r)
+{
+	if (r->given_up)
+		return;
+	r->given_up = true;
+	release_all(r, NEED_OVER);
+}
+
 void order_applied(struct run *r)
 {
 	if (r->applied)
 		return;
 	r->applied = true;
 	release_all(r, NEED_APPLIED);
+	give_up(r);
 }
 
 void order_well(struct run *r)
@@ -309,6 +339,9 @@ void order_begin(struct apply *a, bool deletions)
 			a->open++;
 	}
 	a->open++; /* this function itself */
+	for (size_t i = 0; i < a->nodes && !deletions; i++)
+		if (a->runs[i].state == RUN_DEAD)
+			give_up(&a->runs[i]);
 	for (size_t i = 0; i < a->nodes; i++) {
 		struct run *r = &a->runs[i];
 
@@ -389,6 +422,8 @@ void run_over(struct run *r, enum run_state s)
 	assert(r->state != RUN_DONE && r->state != RUN_DEAD);
 	r->state = s;
 	settle_stop(r);
+	if (s == RUN_DEAD)
+		give_up(r);
 	if (!--a->open)
 		steps_over(a);
 }
@@ -410,7 +445,7 @@ static void block(struct run *r, enum apply_result result, str label)
 			struct run *d = &a->runs[a->edges[i].who];
 
 			/* What went before it failed has waited only for its being applied. */
-			if (d->state != RUN_IDLE ||
+			if (d->state != RUN_IDLE || a->edges[i].need == NEED_OVER ||
 			    (a->edges[i].need == NEED_APPLIED && x->applied) || !d->left)
 				continue;
 			if (d->pub) {

@@ -29,18 +29,55 @@ static bool parse_ref(str s, obj_id *ret)
 	return ret->kind.n && ret->name.n;
 }
 
+/* As people name objects; without a namespace the object's own, else one without. */
+static struct err *by_people(struct build *b, const struct object *o, const struct obj_ref *r,
+			     str word, obj_id *ret)
+{
+	const struct object *found = NULL, *other = NULL;
+
+	for (size_t i = 0; i < b->set->n; i++) {
+		const struct object *x = &b->set->p[i];
+
+		if (!obj_ref_matches(r, x->id) ||
+		    (!r->ns.n && x->id.ns.n && !str_eq(x->id.ns, o->id.ns)))
+			continue;
+		if (found)
+			other = x;
+		else
+			found = x;
+	}
+	if (other)
+		return err_at(ERR_INVALID, o->at,
+			      "'" DEPENDS_ON_OURS "' of %s: '" STR_FMT
+			      "' may be %s or %s: write its group or namespace too",
+			      obj_id_label(b->a, o->id).p, STR_ARG(word),
+			      obj_id_label(b->a, found->id).p, obj_id_label(b->a, other->id).p);
+	if (!found)
+		return err_at(ERR_NO_REFERENCE, o->at,
+			      "'" DEPENDS_ON_OURS "' of %s names '" STR_FMT
+			      "', which is not in the set",
+			      obj_id_label(b->a, o->id).p, STR_ARG(word));
+	*ret = found->id;
+	return NULL;
+}
+
 static struct err *one_ref(struct build *b, uint32_t i, str word, const char *key,
 			   struct obj_set *seen)
 {
 	const struct object *o = &b->set->p[i];
 	struct object mark = *o;
+	struct obj_ref people;
+	bool ours = !strcmp(key, DEPENDS_ON_OURS) && obj_ref_parse(word, &people);
+	bool parsed = parse_ref(word, &mark.id);
 	size_t to;
 
-	if (!parse_ref(word, &mark.id))
+	if (!parsed && !ours)
 		return err_at(ERR_INVALID, o->at,
 			      "'%s' of %s: '" STR_FMT
 			      "' is neither group/kind/name nor group/namespaces/ns/kind/name",
 			      key, obj_id_label(b->a, o->id).p, STR_ARG(word));
+	if (ours && (!parsed || obj_set_find(b->set, mark.id) == SIZE_MAX))
+		TRY(by_people(b, o, &people, word, &mark.id));
 	if (obj_set_find(seen, mark.id) != SIZE_MAX)
 		return err_at(ERR_DUPLICATE, o->at, "'%s' of %s names '" STR_FMT "' twice", key,
 			      obj_id_label(b->a, o->id).p, STR_ARG(word));

@@ -64,6 +64,14 @@ unsigned graph_kind_rank(str kind)
 	return rank;
 }
 
+bool graph_kind_last(str kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(last_kinds); i++)
+		if (str_eq(kind, last_kinds[i]))
+			return true;
+	return false;
+}
+
 void graph_add(struct build *b, uint32_t from, uint32_t to, enum graph_reason why, str path)
 {
 	*ARENA_PUSH(b->a, &b->edges) = (struct graph_edge){from, to, why, path};
@@ -123,12 +131,30 @@ static uint32_t *levels(const struct build *b)
 	return level;
 }
 
+/* Webhook configurations speak to what comes after them: those that nothing waits for come last, in
+ * a wave of their own, whether or not an edge says where their service is. */
+static void webhooks_last(const struct build *b, uint32_t *level)
+{
+	uint32_t n = (uint32_t)b->set->n, last = 0;
+	bool *used = ARENA_ARRAY(b->a, bool, b->n_nodes);
+
+	for (size_t i = 0; i < b->edges.n; i++)
+		used[b->edges.p[i].to] = true;
+	for (uint32_t i = 0; i < n; i++)
+		if ((used[i] || !graph_kind_last(b->set->p[i].id.kind)) && level[i] >= last)
+			last = level[i] + 1;
+	for (uint32_t i = 0; i < n; i++)
+		if (!used[i] && graph_kind_last(b->set->p[i].id.kind))
+			level[i] = last;
+}
+
 static void lay_out(struct build *b, struct graph *g)
 {
 	uint32_t n = (uint32_t)b->set->n;
-	const uint32_t *level = levels(b);
+	uint32_t *level = levels(b);
 	struct ranked *v = ARENA_ARRAY(b->a, struct ranked, n);
 
+	webhooks_last(b, level);
 	g->order = ARENA_ARRAY(b->a, uint32_t, n);
 	g->wave_of = ARENA_ARRAY(b->a, uint32_t, n);
 	g->wave_start = ARENA_ARRAY(b->a, uint32_t, (size_t)n + 1);

@@ -46,12 +46,22 @@ struct by_other {
 		size_t n, cap;
 	} at; /* of member i: the object meant */
 };
+/* Whoever makes pods, with their labels; learned when the first webhook asks. */
+struct load {
+	uint32_t at;
+	const struct node *labels;
+};
 struct infer {
 	struct build *b;
 	struct by_other crds, apis, makers;
 	uint32_t i;
 	const struct object *o;
 	const struct ref *ref;
+	struct {
+		struct load *p;
+		size_t n, cap;
+	} loads;
+	bool loads_known;
 };
 
 static void note(struct build *b, struct by_other *m, obj_id id, uint32_t object)
@@ -95,6 +105,23 @@ static size_t find(const struct obj_set *s, obj_id id)
 
 /* ------------------------------------------------------------------ references */
 
+static void learn_loads(struct infer *f)
+{
+	if (f->loads_known)
+		return;
+	f->loads_known = true;
+	for (uint32_t i = 0; i < f->b->set->n; i++) {
+		const struct object *o = &f->b->set->p[i];
+		const struct node *labels =
+			str_eq(o->id.kind, STR("Pod"))
+				? node_at(o->root, "metadata", "labels", NULL)
+				: node_at(o->root, "spec", "template", "metadata", "labels", NULL);
+
+		if (labels)
+			*ARENA_PUSH(f->b->a, &f->loads) = (struct load){i, labels};
+	}
+}
+
 /* Workloads whose pods a service selects: they must be ready before what calls the service. */
 static void selected(struct infer *f, const struct object *service, str path)
 {
@@ -102,21 +129,18 @@ static void selected(struct infer *f, const struct object *service, str path)
 
 	if (!node_is(selector, NODE_MAP) || !selector->n)
 		return;
-	for (uint32_t i = 0; i < f->b->set->n; i++) {
-		const struct object *o = &f->b->set->p[i];
-		const struct node *labels =
-			str_eq(o->id.kind, STR("Pod"))
-				? node_at(o->root, "metadata", "labels", NULL)
-				: node_at(o->root, "spec", "template", "metadata", "labels", NULL);
-		bool all = labels && str_eq(o->id.ns, service->id.ns);
+	learn_loads(f);
+	for (size_t i = 0; i < f->loads.n; i++) {
+		const struct load *l = &f->loads.p[i];
+		bool all = str_eq(f->b->set->p[l->at].id.ns, service->id.ns);
 
 		for (uint32_t k = 0; all && k < selector->n; k++) {
-			const struct node *v = node_get(labels, selector->pairs[k].key);
+			const struct node *v = node_get(l->labels, selector->pairs[k].key);
 
 			all = v && node_equal(v, selector->pairs[k].value);
 		}
-		if (all && i != f->i)
-			graph_add(f->b, f->i, i, GRAPH_SELECTOR, path);
+		if (all && l->at != f->i)
+			graph_add(f->b, f->i, l->at, GRAPH_SELECTOR, path);
 	}
 }
 

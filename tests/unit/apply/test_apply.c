@@ -562,6 +562,38 @@ static void waves_that_are_written_down_are_barriers(void **state)
 	sync_done(&s);
 }
 
+#define HOOK                                                                                       \
+	"{\"apiVersion\":\"admissionregistration.k8s.io/v1\",\"kind\":"                            \
+	"\"ValidatingWebhookConfiguration\",\"metadata\":{\"name\":\"guard\"}}"
+
+static void webhooks_come_after_everything_else(void **state)
+{
+	struct sync s;
+
+	(void)state;
+	sync_init(&s);
+	s.w.doc.health_wait = false;
+	step(&s, PLAN_CREATE, HOOK, 0);
+	step(&s, PLAN_CREATE, CFG("a"), 0);
+	step(&s, PLAN_CREATE, CFG("b"), 0);
+	/* What fails does not hold it back. */
+	s.w.t->failures[0] = (struct fake_failure){"ConfigMap shop/a", ERR_DENIED, 1};
+	begin(&s);
+	told(&s, "journal 0/1: guard a b\nfailed ConfigMap shop/a: refused by the fake\n"
+		 "created ConfigMap shop/b\ncreated ValidatingWebhookConfiguration guard\n"
+		 "failed first: failed ConfigMap shop/a: refused by the fake\n");
+	sync_done(&s);
+
+	sync_init(&s);
+	step(&s, PLAN_CREATE, HOOK, 0);
+	step(&s, PLAN_REFUSED, CFG("a"), 0)->message = STR("no");
+	begin(&s);
+	told(&s, "journal 0/1: guard\ncreated ValidatingWebhookConfiguration guard\n"
+		 "created ValidatingWebhookConfiguration guard Healthy\n"
+		 "failed first: failed ConfigMap shop/a: no\n");
+	sync_done(&s);
+}
+
 static void pruning_comes_last_and_in_order(void **state)
 {
 	struct sync s;
@@ -1034,6 +1066,7 @@ int main(void)
 		cmocka_unit_test(time_is_limited),
 		cmocka_unit_test(a_custom_object_waits_until_its_kind_is_served),
 		cmocka_unit_test(waves_that_are_written_down_are_barriers),
+		cmocka_unit_test(webhooks_come_after_everything_else),
 		cmocka_unit_test(pruning_comes_last_and_in_order),
 		cmocka_unit_test(a_deletion_that_hangs_keeps_its_place),
 		cmocka_unit_test(namespaces_and_kinds_go_when_what_they_hold_is_gone),

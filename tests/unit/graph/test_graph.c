@@ -113,12 +113,14 @@ static void all_bad_annotations_are_told_at_once(void **state UNUSED)
 	assert_string_equal(
 		order(
 			a,
-			"[" CM("a", AFTER("ConfigMap")) "," CM("b", AFTER("/namespaces/n/ConfigMap/"
-									  "gone")) "," CM(
-				"c", AFTER(
-					     "/namespaces/n/ConfigMap/a, "
-					     "/namespaces/n/ConfigMap/a")) "," CM("d",
-										  WAVE("soon")) "]"),
+			"[" CM("a", AFTER("ConfigMap")) "," CM(
+				"b", AFTER(
+					     "/namespaces/n/ConfigMap/"
+					     "gone")) "," CM("c", AFTER("/namespaces/n/ConfigMap/"
+									"a, "
+									"/namespaces/n/ConfigMap/"
+									"a")) "," CM("d",
+										     WAVE("soon")) "]"),
 		"'config.kubernetes.io/depends-on' of ConfigMap n/a: 'ConfigMap' is neither "
 		"group/kind/name nor group/namespaces/ns/kind/name\n"
 		"'config.kubernetes.io/depends-on' of ConfigMap n/b names "
@@ -126,6 +128,45 @@ static void all_bad_annotations_are_told_at_once(void **state UNUSED)
 		"'config.kubernetes.io/depends-on' of ConfigMap n/c names "
 		"'/namespaces/n/ConfigMap/a' twice\n"
 		"'argocd.argoproj.io/sync-wave' of ConfigMap n/d must be an integer, not 'soon'");
+}
+
+#define HOOK(name)                                                                                 \
+	"{\"apiVersion\":\"admissionregistration.k8s.io/v1\",\"kind\":"                            \
+	"\"ValidatingWebhookConfiguration\",\"metadata\":{\"name\":\"" name "\"}}"
+
+static void webhooks_come_last_unless_something_waits_for_them(void **state UNUSED)
+{
+	ARENA_TEST;
+
+	assert_string_equal(order(a, "[" HOOK("guard") "," CM("a", "") "," NAMESPACE "]"),
+			    "Namespace n\nConfigMap n/a\nValidatingWebhookConfiguration guard");
+	assert_string_equal(order(a, "[" HOOK("guard") "," CM(
+					     "a", ",\"annotations\":{\"leeboard.dev/depends-on\":"
+						  "\"ValidatingWebhookConfiguration/guard\"}") "]"),
+			    "ValidatingWebhookConfiguration guard\nConfigMap n/a");
+}
+
+#define AFTER_OURS(what) ",\"annotations\":{\"leeboard.dev/depends-on\":\"" what "\"}"
+
+static void objects_may_be_named_as_people_do(void **state UNUSED)
+{
+	ARENA_TEST;
+
+	assert_string_equal(order(a, "[" CM("a", AFTER_OURS("cm/b, configmaps/n/c")) "," CM(
+					     "b", "") "," CM("c", "") "]"),
+			    "ConfigMap n/b, ConfigMap n/c\nConfigMap n/a");
+	assert_string_equal(
+		order(a,
+		      "[" CM("a", AFTER_OURS("cm/b,Service/n/web,nonsense")) "," CM("b", "") "]"),
+		"'leeboard.dev/depends-on' of ConfigMap n/a names 'Service/n/web', which is not in "
+		"the set\n'leeboard.dev/depends-on' of ConfigMap n/a: 'nonsense' is neither "
+		"group/kind/name nor group/namespaces/ns/kind/name");
+	/* Twice, in two spellings. */
+	assert_string_equal(
+		order(a, "[" CM("a", AFTER_OURS("cm/b,/namespaces/n/ConfigMap/b")) "," CM("b",
+											  "") "]"),
+		"'leeboard.dev/depends-on' of ConfigMap n/a names '/namespaces/n/ConfigMap/b' "
+		"twice");
 }
 
 static void kinds_stand_in_the_order_of_flux(void **state UNUSED)
@@ -147,6 +188,8 @@ int main(void)
 		cmocka_unit_test(every_cycle_is_told_as_a_path_with_reasons),
 		cmocka_unit_test(an_inferred_edge_gives_way_to_a_written_one),
 		cmocka_unit_test(all_bad_annotations_are_told_at_once),
+		cmocka_unit_test(webhooks_come_last_unless_something_waits_for_them),
+		cmocka_unit_test(objects_may_be_named_as_people_do),
 		cmocka_unit_test(kinds_stand_in_the_order_of_flux),
 	};
 
