@@ -52,8 +52,9 @@ static struct err *read_config(struct kube *k, const struct target_env *env,
 					  STR_ARG(where->kubeconfig.key))
 			   : arena_str(k->a, where->kubeconfig.value);
 	in->bytes = arena_str(k->a, buf_view(&b));
-	e = kube_config_read(k->a, in, folder_of(where->kubeconfig.value), where->context,
-			     env->allow_exec, &k->cfg);
+	k->guest = where->kubeconfig.kind == REF_SECRET;
+	e = kube_config_read(k->a, in, k->guest ? STR_NONE : folder_of(where->kubeconfig.value),
+			     where->context, env->allow_exec, &k->cfg);
 	mem_wipe(b.p, b.n);
 	return e;
 }

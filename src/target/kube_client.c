@@ -416,6 +416,7 @@ static struct err *transmit(struct kube_req *r, const struct kube_credential *c)
 			.key_pem = c->key_pem,
 			.server_name = k->cfg.server_name},
 		.http2 = true,
+		.no_link_local = k->guest,
 	};
 	k->t.requests++;
 	k->t.writes += ask->managed;

@@ -40,6 +40,16 @@ static struct err *path_of(struct reading *r, const struct node *map, str key, s
 	TRY(text_of(r, map, key, &path));
 	if (!path.n)
 		return NULL;
+	if (!r->folder.n)
+		return err_hint(
+			err_at(ERR_OPERATOR_ONLY, node_get(map, key)->at,
+			       "'" STR_FMT "' is a file of the daemon's machine: a "
+			       "kubeconfig from a Secret names none",
+			       STR_ARG(key)),
+			"write '" STR_FMT "' with what is in it",
+			STR_ARG(str_eq(key, STR("tokenFile"))
+					? STR("token")
+					: arena_printf(r->a, STR_FMT "-data", STR_ARG(key))));
 	*ret = path.p[0] == '/'
 		       ? path
 		       : arena_printf(r->a, STR_FMT "/" STR_FMT, STR_ARG(r->folder), STR_ARG(path));
@@ -194,7 +204,7 @@ static struct err *read_server(struct reading *r, const struct node *c)
 		host = str_sub(host, 0, str_chr(host, ':'));
 	if (!host.n)
 		return err_at(ERR_INVALID, v->at, "'server' has no host");
-	if (plain && !is_loopback(host))
+	if (plain && (!is_loopback(host) || !r->folder.n))
 		return err_at(ERR_INVALID, v->at,
 			      "'server' would get our credential in clear: write https://");
 	while (url.n && url.p[url.n - 1] == '/')
@@ -278,6 +288,11 @@ static struct err *read_exec(struct reading *r, const struct node *x)
 	str command = STR_NONE, hint = STR_NONE, mode = STR_NONE;
 
 	TRY(want_kind(x, STR("exec"), NODE_MAP));
+	if (!r->folder.n)
+		return err_hint(err_at(ERR_OPERATOR_ONLY, x->at,
+				       "'exec' starts a program of the daemon's machine: a "
+				       "kubeconfig from a Secret may not"),
+				"write a token or a client certificate");
 	e->at = x->at;
 	TRY(text_of(r, x, STR("apiVersion"), &e->api_version));
 	if (!str_eq(e->api_version, STR("client.authentication.k8s.io/v1")) &&

@@ -32,7 +32,8 @@ struct kube_config {
 	loc at; /* of the user's entry, for errors about its files */
 };
 
-/* `folder`: what relative paths start from. context empty: current-context. Strings are the arena's;
+/* `folder`: what relative paths start from; empty: the text is a guest's (a Secret), which may name no
+ * file, program or unencrypted server of this machine. context empty: current-context. Strings are the arena's;
  * `in` must outlive them only for places. */
 MUST_CHECK struct err *kube_config_read(struct arena *a, const struct text *in, str folder, str context,
 					const struct config_texts *allow_exec,

@@ -284,6 +284,7 @@ struct kube {
 	struct target t;
 	struct arena *a;
 	struct kube_config cfg;
+	bool guest; /* its address is not the operator's word */
 	struct kube_auth *auth;
 	struct http *http, *streams;
 	struct metrics *metrics;

@@ -150,7 +150,10 @@ static struct err *conflict(const struct saying *y)
 
 static struct err *replaced(const struct saying *y)
 {
-	return err_new(ERR_CONFLICT, "%s is another object now: it was deleted and made anew",
+	return err_new(ERR_CONFLICT,
+		       str_contains(y->s->message, STR("no existing object"))
+			       ? "%s was deleted meanwhile"
+			       : "%s is another object now: it was deleted and made anew",
 		       y->object->p);
 }
 

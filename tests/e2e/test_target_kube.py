@@ -150,6 +150,25 @@ def test_the_same_name_with_another_uid_is_not_written(kube, edge):
     assert kube.get('ConfigMap', 'a')['data'] == {'other': 'x'}
 
 
+def test_an_object_that_is_meant_and_gone_is_not_made_anew(kube, edge):
+    cm = marked(configmap('a', k='v'), edge)
+    a = apply(edge, cm, create=True)
+    kube.delete('ConfigMap', 'a')
+    cm['data'] = {'k': 'w'}
+    b = apply(edge, cm, force=True, uid=a['uid'])
+    assert (b['code'], b['message']) == ('Conflict', "configmaps 'a' in namespace '%s' was deleted meanwhile" % edge.ns)
+    assert kube.find('ConfigMap', 'a') is None
+
+
+def test_a_warning_of_the_server_is_passed_on_once(kube, edge):
+    old = marked({'apiVersion': 'v1', 'kind': 'Endpoints', 'metadata': {'name': 'e'}}, edge)
+    apply(edge, old, create=True)
+    old['metadata']['name'] = 'f'
+    apply(edge, old, create=True)
+    (line,) = [x for x in edge.close().splitlines() if 'target.warning' in x]
+    assert 'object="endpoints e"' in line and 'v1 Endpoints is deprecated' in line
+
+
 def test_what_came_meanwhile_is_not_taken(kube, edge):
     kube.create(configmap('a', k='theirs'), manager='somebody')
     a = apply(edge, marked(configmap('a', k='ours'), edge), create=True)

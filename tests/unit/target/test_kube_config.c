@@ -178,6 +178,42 @@ static void test_only_allowed_programs_are_started(void **state UNUSED)
 	want(USER("token: t, exec: {command: gcloud}"), "read");
 }
 
+static void want_of_secret(const char *yaml, const char *want_)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+	CLEANUP(buf) struct buf b = BUF_INIT;
+	struct text in = {STR("secret"), str_from(yaml)};
+	struct kube_config c = {0};
+	CLEANUP(err) struct err *e = kube_config_read(a, &in, STR_NONE, STR_NONE, &allow, &c);
+
+	if (e)
+		err_line_to(e, &b);
+	assert_string_equal(e ? b.p : "read", want_);
+}
+
+/* Else a guest's Secret could send any file of ours to a server of the guest's. */
+static void test_a_secret_reaches_nothing_of_this_machine(void **state UNUSED)
+{
+	want_of_secret(USER("token: t"), "read");
+	want_of_secret(
+		USER("tokenFile: /etc/shadow"),
+		"secret:6:31: 'tokenFile' is a file of the daemon's machine: a kubeconfig from a "
+		"Secret names none");
+	want_of_secret(
+		USER("client-certificate: a, client-key: b"),
+		"secret:6:40: 'client-certificate' is a file of the daemon's machine: a kubeconfig "
+		"from a Secret names none");
+	want_of_secret(CONFIG("server: 'https://x', certificate-authority: a", "token: t"),
+		       "secret:4:67: 'certificate-authority' is a file of the daemon's machine: a "
+		       "kubeconfig from a Secret names none");
+	want_of_secret(
+		EXEC(", command: aws"),
+		"secret:6:26: 'exec' starts a program of the daemon's machine: a kubeconfig from a "
+		"Secret may not");
+	want_of_secret(CONFIG("server: 'http://127.0.0.1:8001'", "token: t"),
+		       "secret:4:31: 'server' would get our credential in clear: write https://");
+}
+
 static void test_a_pod_knows_its_server(void **state UNUSED)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
@@ -204,6 +240,7 @@ int main(void)
 			test_a_server_is_always_verified_and_never_gets_a_credential_in_clear),
 		cmocka_unit_test(test_credentials_that_no_server_takes_are_refused_with_a_way_out),
 		cmocka_unit_test(test_only_allowed_programs_are_started),
+		cmocka_unit_test(test_a_secret_reaches_nothing_of_this_machine),
 		cmocka_unit_test(test_a_pod_knows_its_server),
 	};
 

@@ -117,6 +117,7 @@ struct story {
 	int log; /* read end: what was asked */
 	unsigned port;
 	char config[64];
+	struct metrics *metrics;
 	struct buf told;
 	bool done;
 	int answered;
@@ -168,7 +169,7 @@ static void listen_for(struct story *s, const struct rule *rules)
 #define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
 #define BOOKMARK(version)                                                                          \
 	EVENT("BOOKMARK", "{\"kind\":\"Thing\",\"metadata\":{\"resourceVersion\":\"" version "\"}" \
-											     "}")
+			  "}")
 #define LIST_END(version)                                                                          \
 	EVENT("BOOKMARK", "{\"kind\":\"Thing\",\"metadata\":{\"resourceVersion\":\"" version       \
 			  "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}")
@@ -311,6 +312,7 @@ static void open_target(struct story *s, const struct rule *rules)
 	listen_for(s, rules);
 	s->l = loop_new();
 	env.loop = s->l;
+	env.metrics = s->metrics = metrics_new();
 	memcpy(s->config, "/tmp/leeboard-kube-XXXXXX", sizeof("/tmp/leeboard-kube-XXXXXX"));
 	fd = mkstemp(s->config);
 	buf_printf(&b,
@@ -350,6 +352,7 @@ static int teardown(void **state)
 
 	target_close(s->t);
 	loop_free(s->l);
+	metrics_free(s->metrics);
 	kill(-s->server, SIGKILL);
 	kill(s->server, SIGKILL);
 	waitpid(s->server, NULL, 0);
@@ -388,6 +391,20 @@ static void apply(struct story *s, const char *name)
 		part, uses, "200 OK", JSON, text, then                                             \
 	}
 
+static void want_counted(struct story *s, const char *verb, const char *code, int n)
+{
+	CLEANUP(buf) struct buf all = BUF_INIT;
+	CLEANUP(buf) struct buf line = BUF_INIT;
+
+	metrics_write(s->metrics, &all);
+	buf_printf(&line,
+		   "leeboard_api_requests_total{target=\"t at http://127.0.0.1:%u\",verb=\"%s\","
+		   "code=\"%s\"} %d\n",
+		   s->port, verb, code, n);
+	if (!strstr(all.p, line.p))
+		fail_msg("no %s in %s", line.p, all.p);
+}
+
 /* ------------------------------------------------------------------ requests */
 
 static void test_pressure_is_waited_out_and_halves_the_window(void **state)
@@ -407,6 +424,9 @@ static void test_pressure_is_waited_out_and_halves_the_window(void **state)
 	until_answered(s, 1);
 	want_told(s, "");
 	assert_true(time_mono() - from >= 1000);
+	want_counted(s, "patch", "429", 1);
+	want_counted(s, "patch", "200", 1);
+	want_counted(s, "discover", "200", 2);
 	assert_true(((struct kube *)s->t)->window >= 20 && ((struct kube *)s->t)->window < 21);
 	want_asked(s, "PATCH /api/v1/namespaces/n/things/a?fieldManager=leeboard&force=true\n"
 		      "PATCH /api/v1/namespaces/n/things/a?fieldManager=leeboard&force=true\n");
