@@ -19,6 +19,7 @@ struct tree;
 MUST_CHECK struct err *cli_open_tree(struct arena *a, const char *dir, struct tree **tree, str *path);
 /* `explain` of a reason code; false: it is none. */
 bool cli_explain_reason(str code, struct buf *b);
+void cli_reasons_reference(struct buf *b); /* docs/reference-reasons.md */
 /* Prints e and frees it; the exit status is `status`, or the error's own when that is 0. */
 int cli_fail(struct err *e, int status);
 /* The words by the verb's row. False: *status is what to exit with (usage was wanted, or an error

@@ -58,6 +58,7 @@ bool verb_has(const struct verb_words *w, const char *name);      /* the flag wa
 str verb_value(const struct verb_words *w, const char *name);     /* its value; empty: not given */
 void verb_usage(const struct verb *v, struct buf *b);             /* `leeboard VERB -h` */
 void verb_list(struct buf *b);                                    /* `leeboard help` */
+void verb_reference(struct buf *b);                               /* docs/reference-verbs.md */
 /* A completion script; shell: bash, zsh, fish. False: another shell. Names of Apps and Sources come
  * from the daemon while people type: `leeboard status -o name`. */
 bool verb_completion(str shell, struct buf *b);

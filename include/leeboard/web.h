@@ -45,3 +45,4 @@ void web_stop(struct web *w);
 DEFINE_CLEANUP(web, web_stop)
 str web_socket(const struct web *w); /* path of the socket */
 str web_address(const struct web *w); /* "127.0.0.1:8080", with the port that was bound; empty: none */
+void web_reference(struct buf *b);    /* docs/reference-http.md: every path of both doors */

@@ -197,3 +197,14 @@ bool cli_explain_reason(str code, struct buf *b)
 	}
 	return false;
 }
+
+void cli_reasons_reference(struct buf *b)
+{
+	buf_str(b, STR("# Reason codes\n\nMade from the table in `src/cli/reasons.c`; `leeboard "
+		       "explain "
+		       "CODE` says the same.\n\n"
+		       "| code | of | means | what helps |\n| --- | --- | --- | --- |\n"));
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		buf_printf(b, "| `%s` | %s | %s | %s |\n", reasons[i].code, reasons[i].where,
+			   reasons[i].means, reasons[i].cure);
+}

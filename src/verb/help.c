@@ -44,6 +44,69 @@ void verb_list(struct buf *b)
 	buf_str(b, STR("\nleeboard VERB -h says more about one.\n"));
 }
 
+/* ------------------------------------------------------------------ the reference page */
+
+/* In a cell of a table. */
+static void cell(struct buf *b, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '|')
+			buf_char(b, '\\');
+		buf_char(b, *s == '\n' ? ' ' : *s);
+	}
+}
+
+static void flag_rows(struct buf *b, const struct verb_flag *f)
+{
+	buf_str(b, STR("\n| flag | |\n| --- | --- |\n"));
+	for (; f->name; f++) {
+		buf_str(b, STR("| "));
+		if (f->letter)
+			buf_printf(b, "`-%c` ", f->letter);
+		buf_printf(b, "`%s%s%s` | ", f->name, f->value ? " " : "",
+			   f->value ? f->value : "");
+		cell(b, f->what);
+		buf_str(b, STR(" |\n"));
+	}
+}
+
+void verb_reference(struct buf *b)
+{
+	buf_str(b,
+		STR("# Verbs\n\nMade from the table in `src/verb/table.c`.\n\n"
+		    "| exit status | means, for every verb |\n| --- | --- |\n"
+		    "| 0 | done; no difference; yes |\n"
+		    "| 1 | a difference or a finding: diff, plan, drift, verify, check --strict, "
+		    "status --exit-code |\n"
+		    "| 2 | trouble: wrong usage, bad document, no daemon, input or output |\n"
+		    "| 3 | refused: signature or policy |\n"
+		    "| 4 | failed: render, apply or health |\n"
+		    "| 5 | superseded by a newer commit before it was live |\n"
+		    "| 6 | a person is needed, or a window: approval, suspend |\n"
+		    "| 7 | time was up; what was going on goes on |\n\n"
+		    "Verbs that ask a daemon find it by `--socket` or `$LEEBOARD_SOCKET`, else at "
+		    "the "
+		    "user's socket, else at the\nsystem's; `--server` with `--token-file` asks one "
+		    "over "
+		    "http. Data goes to stdout, progress, warnings and errors to\nstderr. All of "
+		    "them "
+		    "take:\n"));
+	flag_rows(b, verb_common);
+	for (size_t i = 0; i < verb_count; i++) {
+		const struct verb *v = &verb_rows[i];
+
+		buf_printf(b, "\n## leeboard %s%s%s\n\n%c%s%s\n", v->name,
+			   v->operands[0] ? " " : "", v->operands,
+			   v->what[0] >= 'a' && v->what[0] <= 'z' ? v->what[0] - 32 : v->what[0],
+			   v->what + 1, verb_asks(v) ? ". Asks a daemon." : ".");
+		if (v->more)
+			buf_printf(b, "\n%s\n", v->more);
+		if (v->flags && v->flags->name)
+			flag_rows(b, v->flags);
+		buf_printf(b, "\n```\n%s\n```\n", v->example);
+	}
+}
+
 /* ------------------------------------------------------------------ completion */
 
 static void words_of(const struct verb *v, struct buf *b)

@@ -10,20 +10,54 @@ static const struct row {
 	bool post;
 	enum web_route route;
 	enum sync_verb verb;
+	const char *kind, *what;
 } rows[] = {
 #define GET false
 #define POST true
-#define X(id, method, path, acts, kind, what) {"api/v1/" path, method, WEB_ASK, SYNC_##id},
+#define X(id, method, path, acts, kind, what)                                                      \
+	{"api/v1/" path, method, WEB_ASK, SYNC_##id, kind, what},
 	SYNC_ASKS(X)
 #undef X
-		{"api/v1/stream", GET, WEB_STREAM, SYNC_VERBS},
-	{"hook/N", POST, WEB_HOOK, SYNC_VERBS},
-	{"healthz", GET, WEB_HEALTHZ, SYNC_VERBS},
-	{"readyz", GET, WEB_READYZ, SYNC_VERBS},
-	{"metrics", GET, WEB_METRICS, SYNC_VERBS},
+		{"api/v1/stream", GET, WEB_STREAM, SYNC_VERBS, "text/event-stream",
+		 "events as they happen (`id` is their number), and `progress` of syncs; goes on "
+		 "behind "
+		 "Last-Event-ID or `after`"},
+	{"hook/N", POST, WEB_HOOK, SYNC_VERBS, "-", "a webhook of Source N's forge, signed"},
+	{"healthz", GET, WEB_HEALTHZ, SYNC_VERBS, "text", "200: the loop turns"},
+	{"readyz", GET, WEB_READYZ, SYNC_VERBS, "text",
+	 "200: documents are read and every Source was tried once; else 503"},
+	{"metrics", GET, WEB_METRICS, SYNC_VERBS, "text", "for Prometheus"},
 #undef GET
 #undef POST
 };
+
+void web_reference(struct buf *b)
+{
+	buf_str(b,
+		STR("# HTTP\n\nMade from the tables in `include/leeboard/sync.h` and "
+		    "`src/web/target.c`.\n\n"
+		    "The control socket and `http.listen` speak the same HTTP/1.1. On the socket "
+		    "the "
+		    "kernel says who asks: root, the daemon's\nuser and the socket's group do all, "
+		    "`socket.readGroup` reads. Over http reading needs `http.readToken` as a "
+		    "bearer "
+		    "token\n(on a loopback address it may be missing), and nothing acts. A name in "
+		    "a "
+		    "path is one part: `/` in it is `%2F`. Answers are\nJSON documents; "
+		    "`Leeboard-Exit` "
+		    "is what a command exits with. Errors are documents of kind Error.\n\n"
+		    "| path | answers with | |\n| --- | --- | --- |\n"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		buf_printf(b, "| `%s /%s` | %s | ", rows[i].post ? "POST" : "GET", rows[i].path,
+			   rows[i].kind);
+		for (const char *s = rows[i].what; *s; s++) {
+			if (*s == '|')
+				buf_char(b, '\\');
+			buf_char(b, *s);
+		}
+		buf_str(b, STR(" |\n"));
+	}
+}
 
 static int hex(char c)
 {

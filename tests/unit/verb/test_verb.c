@@ -1,6 +1,7 @@
 #include "leeboard/verb.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -114,6 +115,21 @@ static void every_row_is_whole_and_no_name_or_letter_stands_twice(void **state)
 	}
 }
 
+static void the_reference_page_is_the_table(void **state)
+{
+	CLEANUP(buf) struct buf want = BUF_INIT;
+	CLEANUP(buf) struct buf page = BUF_INIT;
+	const char *path = TEST_DIR "/../docs/reference-verbs.md",
+		   *update = getenv("LEEBOARD_GOLDEN");
+
+	(void)state;
+	verb_reference(&want);
+	if (update && !strcmp(update, "update"))
+		assert_null(file_write_atomic(path, buf_view(&want), 0644));
+	assert_null(file_read(path, 1 << 20, &page));
+	assert_string_equal(page.p, want.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +138,7 @@ int main(void)
 		cmocka_unit_test(a_verbs_own_flag_hides_the_common_one),
 		cmocka_unit_test(every_mistake_has_its_sentence),
 		cmocka_unit_test(every_row_is_whole_and_no_name_or_letter_stands_twice),
+		cmocka_unit_test(the_reference_page_is_the_table),
 	};
 
 	hash_init();

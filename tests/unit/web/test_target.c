@@ -1,6 +1,7 @@
 #include "web/web_priv.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -141,6 +142,21 @@ static void tokens_and_hosts_are_read_exactly(void **state)
 	assert_false(web_host_is_local(STR("")));
 }
 
+static void the_reference_page_is_the_table(void **state)
+{
+	CLEANUP(buf) struct buf want = BUF_INIT;
+	CLEANUP(buf) struct buf page = BUF_INIT;
+	const char *path = TEST_DIR "/../docs/reference-http.md",
+		   *update = getenv("LEEBOARD_GOLDEN");
+
+	(void)state;
+	web_reference(&want);
+	if (update && !strcmp(update, "update"))
+		assert_null(file_write_atomic(path, buf_view(&want), 0644));
+	assert_null(file_read(path, 1 << 20, &page));
+	assert_string_equal(page.p, want.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +165,7 @@ int main(void)
 		cmocka_unit_test(the_query_becomes_a_map_of_texts),
 		cmocka_unit_test(a_body_is_nothing_or_one_map),
 		cmocka_unit_test(tokens_and_hosts_are_read_exactly),
+		cmocka_unit_test(the_reference_page_is_the_table),
 	};
 
 	hash_init();
