@@ -93,7 +93,7 @@ struct err *inventory_parse(struct arena *a, const struct text *in, struct inven
 	for (; rest.n; at.line++) {
 		size_t end = str_chr(rest, '\n');
 		str line = str_sub(rest, 0, end);
-		struct inv_entry e;
+		struct inv_entry e = {.origin = INV_CREATED};
 
 		if (odd < line.n)
 			return bad(at, "it is no UTF-8 text");

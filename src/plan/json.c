@@ -6,9 +6,7 @@
 
 static void key(struct buf *b, const char *k)
 {
-	char last = b->n ? b->p[b->n - 1] : '{';
-
-	if (last != '{' && last != '[')
+	if (b->n && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[')
 		buf_char(b, ',');
 	buf_printf(b, "\"%s\":", k);
 }

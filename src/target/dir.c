@@ -844,13 +844,12 @@ static void answer_one(struct dir *d, struct dir_call *c)
 static void pump(void *arg)
 {
 	struct dir *d = arg;
-	bool busy = false;
 
 	d->pump = NULL;
 	d->running++;
 	if (d->checks && d->ready)
 		dir_checks(d);
-	for (unsigned i = 0; i < DIR_SLICE && d->first && !d->closing && !busy; i++) {
+	for (unsigned i = 0; i < DIR_SLICE && d->first && !d->closing; i++) {
 		struct dir_call *c = d->first;
 
 		if (c->op != DIR_READY && d->ready && !dir_is_there(d))
@@ -864,7 +863,6 @@ static void pump(void *arg)
 			c->err = unreachable(d);
 			finish(d, c);
 		} else if (c->op >= DIR_APPLY) {
-			busy = true;
 			d->running--;
 			start_batch(d);
 			/* An empty batch has ended already, and may have ended all. */

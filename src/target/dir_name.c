@@ -246,6 +246,6 @@ str dir_app_folder(struct arena *a, str app)
 	CLEANUP(buf) struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < app.n; i++)
-		buf_char(&b, app.p[i] == '/' ? '.' : app.p[i]);
+		buf_add(&b, app.p[i] == '/' ? "." : &app.p[i], 1);
 	return arena_str(a, buf_view(&b));
 }

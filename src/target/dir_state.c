@@ -270,7 +270,7 @@ static struct err *take_lock(struct dir *d)
 	    fsync(fd) < 0)
 		return err_sys(ERR_IO, errno, "write '" STR_FMT "/.lock'", STR_ARG(d->state));
 	d->lock_fd = fd;
-	fd = -1;
+	fd = -1; /* NOLINT(clang-analyzer-deadcode.DeadStores): CLEANUP reads it */
 	return NULL;
 }
 
@@ -348,8 +348,8 @@ void dir_clear(int fd, str folder)
 static void load_app(struct dir *d, str folder)
 {
 	CLEANUP(arena) struct arena *scratch = arena_new();
-	struct dir_bytes record, inventory;
-	str name = folder;
+	struct dir_bytes record = {.found = DIR_ABSENT}, inventory = record;
+	str name;
 
 	dir_read(scratch, d->state_fd, arena_printf(scratch, STR_FMT "/record", STR_ARG(folder)),
 		 DIR_MAX_STATE, &record);
@@ -386,7 +386,7 @@ static void load_app(struct dir *d, str folder)
 		struct text t = {arena_printf(scratch, STR_FMT "/" STR_FMT "/record",
 					      STR_ARG(d->state), STR_ARG(folder)),
 				 record.bytes};
-		struct target_record r;
+		struct target_record r = {.holder = STR_NONE};
 
 		e = dir_record_read(scratch, &t, &r);
 		if (!e) {
@@ -504,7 +504,7 @@ static struct err *open_all(struct dir *d)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
 	struct stat here, there;
-	str uid, key;
+	str uid = STR_NONE, key = STR_NONE;
 
 	/* Not its parents: a disk that is not mounted looks like a folder that is missing. */
 	if (mkdir(d->path.p, 0755) < 0 && errno != EEXIST)
