@@ -39,7 +39,7 @@
 	X(FRAME_OBJECT, 22, "OBJECT", "text identity, file, u32 line, col, bytes chunk, u32 last")  \
 	X(FRAME_ORIGIN, 23, "ORIGIN", "text identity, then as often as fits: text path, file, u32 line")                       \
 	X(FRAME_WARN, 24, "WARN", "text message, file, u32 line, col")                             \
-	X(FRAME_ERROR, 25, "ERROR", "text code, message, file, u32 line, col, text cause")         \
+	X(FRAME_ERROR, 25, "ERROR", "text code, message, file, u32 line, col, text cause, hint")   \
 	X(FRAME_CACHE, 26, "CACHE", "u64 size; one sealed memfd beside it")                        \
 	X(FRAME_COMMIT, 27, "COMMIT",                                                              \
 	  "text oid, tree, parents, author, email, u64 time, text committer, email, u64 time, "    \

@@ -179,7 +179,7 @@ int render_by_hand(int argc, char **argv)
 	CLEANUP(tree) struct tree *t = NULL;
 	struct render_result result = {0};
 	struct args args = {0};
-	str repo, path;
+	str repo = STR_NONE, path = STR_NONE;
 	struct err *e = read_args(argc, argv, &args);
 
 	if (!e && args.help) {

@@ -220,15 +220,32 @@ static struct err *list(struct verify *v)
 	git_id *commits = NULL;
 	size_t n = 0;
 
-	switch (trust_list_range(v->s, v->a, v->from, v->to, v->mode, &commits, &n)) {
-	case GIT_WALK_OK:
+	enum git_walk rc = trust_list_range(v->s, v->a, v->from, v->to, v->mode, &commits, &n);
+
+	/* Where the tip alone decides, a list that cannot be had is as empty here as it is there.
+	 */
+	if (rc == GIT_WALK_OK || v->mode == TRUST_MODE_HEAD || v->mode == TRUST_MODE_OFF)
 		return send_range(v, commits, n);
+	switch (rc) {
+	case GIT_WALK_OK:
+		break;
 	case GIT_WALK_MISSING:
 		return err_new(ERR_VERIFIER_FAILED, "a commit of the range is not in the store");
 	case GIT_WALK_LIMIT:
-		break;
+		return err_new(ERR_LIMIT, "more than %u new commits", TRUST_MAX_RANGE);
 	}
-	return err_new(ERR_LIMIT, "more than %u new commits", TRUST_MAX_RANGE);
+	return NULL;
+}
+
+/* "file:line: text" as trust words them. */
+static struct err *send_warnings(struct verify *v, const struct trust_signers *signers)
+{
+	size_t n;
+	const str *warnings = trust_signers_warnings(signers, &n);
+
+	for (size_t i = 0; i < n; i++)
+		TRY(worker_send_warning(v->out, &(struct worker_warning){.message = warnings[i]}));
+	return NULL;
 }
 
 static struct err *judge(struct verify *v)
@@ -253,6 +270,7 @@ static struct err *judge(struct verify *v)
 
 		TRY(trust_signers_add(signers, &t));
 	}
+	TRY(send_warnings(v, signers));
 	TRY(trust_verify_range(v->s, v->a, v->from, v->to, v->mode, &rules, &adv));
 	if (v->sent)
 		return STEAL(v->sent);

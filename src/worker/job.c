@@ -201,6 +201,7 @@ struct err *worker_send_error(struct worker_out *o, struct err *e)
 		frame_u32(&o->w, err_line(i));
 		frame_u32(&o->w, err_col(i));
 		frame_text(&o->w, cut(err_context(i)));
+		frame_text(&o->w, cut(err_hint_get(i)));
 		failed = worker_send(o);
 		if (failed) {
 			err_free(e);
@@ -340,7 +341,7 @@ struct err *worker_send_job(int fd, const struct worker_job *j)
 
 struct err *worker_read_error(struct frame *f, struct err **ret)
 {
-	str code, message, file, cause;
+	str code, message, file, cause, hint;
 	uint32_t line, col;
 	enum err_code c;
 
@@ -350,6 +351,7 @@ struct err *worker_read_error(struct frame *f, struct err **ret)
 	TRY(frame_get_u32(f, &line));
 	TRY(frame_get_u32(f, &col));
 	TRY(frame_get_text(f, &cause));
+	TRY(frame_get_text(f, &hint));
 	TRY(frame_get_end(f));
 	if (!err_code_from_name(code, &c))
 		return err_new(ERR_INVALID, "frame ERROR has the unknown code '" STR_FMT "'",
@@ -358,5 +360,7 @@ struct err *worker_read_error(struct frame *f, struct err **ret)
 		      : err_new(c, STR_FMT, STR_ARG(message));
 	if (cause.n)
 		*ret = err_wrap(*ret, STR_FMT, STR_ARG(cause));
+	if (hint.n)
+		*ret = err_hint(*ret, STR_FMT, STR_ARG(hint));
 	return NULL;
 }

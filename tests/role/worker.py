@@ -10,7 +10,7 @@ NAMES = {16: 'PROGRESS', 17: 'REF', 18: 'PACK', 19: 'VERDICT', 20: 'AFFECTED', 2
          24: 'WARN', 25: 'ERROR', 26: 'CACHE', 27: 'COMMIT', 28: 'OUTCOME', 29: 'RANGE', 30: 'SANDBOX', 31: 'DONE'}
 # t: text, 4: u32, 8: u64, b: bytes
 BODIES = {'PROGRESS': 't', 'REF': 'tttt', 'PACK': '88', 'VERDICT': 'ttttt', 'AFFECTED': 't', 'READSET': 'bt', 'OBJECT': 'tt44b4',
-          'WARN': 'tt44', 'ERROR': 'ttt44t', 'COMMIT': 'ttttt8tt8t', 'OUTCOME': 'tttt44', 'RANGE': 'b', 'SANDBOX': '44'}
+          'WARN': 'tt44', 'ERROR': 'ttt44tt', 'COMMIT': 'ttttt8tt8t', 'OUTCOME': 'tttt44', 'RANGE': 'b', 'SANDBOX': '44'}
 NONCE = 0x1122334455667788
 
 
