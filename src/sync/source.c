@@ -433,7 +433,10 @@ static void roll_out(struct source_run *r, const struct source_try *t)
 
 		if (a->source != r)
 			continue;
-		if (a->now && a->now->seen_n && t && !in_affected(t, a->name) && !a->run)
+		/* One that failed or waits syncs all the same: the commit may have taken back what
+		 * it failed at, and then nothing of it differs from what was read last. */
+		if (a->now && a->now->seen_n && t && !in_affected(t, a->name) && !a->run &&
+		    a->state != APP_FAILED && a->state != APP_WAITING)
 			app_moved(a, r->trust.accepted_oid);
 		else
 			app_sync(a, "push", false, ro);
