@@ -55,7 +55,7 @@ class Person:
         self.run = tempfile.mkdtemp(prefix='lb-')
         self.socket = os.path.join(self.run, 'socket')
         self.daemon = None
-        self.replace = {K3S: os.path.join(self.home, 'k3s'), '9911': str(free_port())}
+        self.replace = {K3S: os.path.join(self.home, "k3s/server/manifests"), '9911': str(free_port())}
         shutil.copytree(os.path.join(TOP, 'examples'), os.path.join(self.home, 'examples'))
         for folder, _, files in os.walk(os.path.join(self.home, 'examples')):
             for name in files:
@@ -253,9 +253,10 @@ def test_example_signed(person):
 
 
 def test_example_k3s(person):
+    os.makedirs(person.path('k3s/server'))
     follow(person, 'k3s')
-    assert os.listdir(person.path('k3s')) == ['edge.yaml']
-    kinds = [o['kind'] for o in yaml.safe_load_all(person.read('k3s/edge.yaml'))]
+    assert os.listdir(person.path('k3s/server/manifests')) == ['edge.yaml']
+    kinds = [o['kind'] for o in yaml.safe_load_all(person.read('k3s/server/manifests/edge.yaml'))]
     assert kinds == ['Namespace', 'Deployment']
 
 
