@@ -54,9 +54,9 @@ static const struct node *follow(struct arena *a, const struct node *n, const st
 {
 	const struct node *ret = n;
 
-	for (size_t i = v->n; i-- > 0;)
-		if (v->p[i].old == n)
-			return v->p[i].new;
+	for (size_t i = 0; i < v->n; i++)
+		if (v->p[i].old == n && v->p[i].new != n)
+			return follow(a, v->p[i].new, v, depth + 1);
 	if (!is_container(n) || depth > NODE_MAX_DEPTH)
 		return n;
 	for (uint32_t i = 0; i < n->n; i++) {
@@ -71,6 +71,20 @@ static const struct node *follow(struct arena *a, const struct node *n, const st
 	return ret;
 }
 
+/* One value that was written in several places is what was written last. */
+static void unify(struct arena *a, struct changes *v)
+{
+	size_t n = v->n;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = i + 1; k < n; k++) {
+			if (v->p[k].old != v->p[i].old || v->p[k].new == v->p[i].new)
+				continue;
+			*ARENA_PUSH(a, v) = (struct change){v->p[i].new, v->p[k].new};
+			v->p[i].new = v->p[k].new;
+		}
+}
+
 void res_settle(struct arena *a, struct res *r, const struct node *before)
 {
 	struct changes v = {0};
@@ -80,9 +94,8 @@ void res_settle(struct arena *a, struct res *r, const struct node *before)
 	find(a, r, before, r->root, 0, &v);
 	if (!v.n)
 		return;
+	unify(a, &v);
 	r->root = follow(a, r->root, &v, 0);
-	for (size_t i = 0; i < v.n; i++)
-		for (size_t k = 0; k < r->shared.n; k++)
-			if (r->shared.p[k] == v.p[i].old)
-				r->shared.p[k] = v.p[i].new;
+	for (size_t k = 0; k < r->shared.n; k++)
+		r->shared.p[k] = follow(a, r->shared.p[k], &v, 0);
 }

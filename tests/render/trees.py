@@ -322,7 +322,7 @@ class Tree:
             {'kind': 'NamespaceTransformer', 'fieldSpecs': [], 'unsetOnly': self.chance(0.5),
              'setRoleBindingSubjects': self.pick(['defaultOnly', 'allServiceAccounts', 'none'])},
             {'kind': 'ImageTagTransformer', 'imageTag': {'name': 'nginx', 'newTag': '9'}, 'fieldSpecs': [{'path': 'spec/image'}]},
-            {'kind': 'ValueAddTransformer', 'value': self.pick(['val', '1', '']), 'targets': [{'fieldPath': self.pick(
+            {'kind': 'ValueAddTransformer', 'value': self.pick(['val', 'x1']), 'targets': [{'fieldPath': self.pick(
                 ['metadata/annotations/added', 'metadata/namespace', 'metadata/labels/x\\/y']), **({'selector': self.target()} if self.chance(0.5) else {})}]},
             {'kind': 'PatchTransformer', 'patch': yaml.safe_dump(self.json_ops()), 'target': self.target()},
             {'kind': 'HashTransformer'},
