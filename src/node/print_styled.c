@@ -132,8 +132,14 @@ static void put_scalar(struct styled *s, const struct node *n, size_t ind, bool 
 {
 	if (n->kind == NODE_STRING)
 		put_string(s, n, ind, flow);
-	else
+	else {
+		/* An edit may have left a text that is none of its kind. */
+		if (n->kind == NODE_INT && scalar_kind(n->text) != NODE_INT)
+			out_text(&s->o, "!!int ", 6);
+		else if (n->kind == NODE_BOOL && scalar_kind(n->text) != NODE_BOOL)
+			out_text(&s->o, "!!bool ", 7);
 		out_text(&s->o, n->text.p, n->text.n);
+	}
 }
 
 static bool is_container(const struct node *n)

@@ -248,7 +248,8 @@ void out_literal(struct out *o, str s, size_t ind)
 void out_string(struct out *o, str s, size_t ind, bool simple_key)
 {
 	struct out_shape f = out_shape(s);
-	bool bare = !f.lines && !scalar_wants_quotes(s); /* what no style needs to protect */
+	bool bare = !f.lines && !scalar_wants_quotes(s) &&
+		    !(simple_key && str_eq(s, STR("<<"))); /* what no style needs to protect */
 
 	if (f.lines && f.literal && !simple_key)
 		out_literal(o, s, ind);

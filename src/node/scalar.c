@@ -311,8 +311,6 @@ bool scalar_wants_quotes(str s)
 	case 'n':
 	case 'N':
 		return in_words(s, old_bools) || in_words(s, null_words);
-	case '<':
-		return str_eq(s, STR("<<"));
 	case '-':
 	case '+':
 	case '0' ... '9':

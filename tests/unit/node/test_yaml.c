@@ -156,7 +156,7 @@ static void strings_get_the_quotes_they_need(void **state)
 	prints("[plain, 'yes', 'n', '', '1', '08', '12:30', '2020-01-02', '~', '<<', '0x1F']",
 	       "- plain\n- \"yes\"\n- \"n\"\n- \"\"\n- \"1\"\n- \"08\"\n- \"12:30\"\n- "
 	       "\"2020-01-02\"\n"
-	       "- \"~\"\n- \"<<\"\n- \"0x1F\"\n");
+	       "- \"~\"\n- <<\n- \"0x1F\"\n");
 	prints("['#a', 'a: b', 'a:', 'a #b', ' a', 'a ', '-', '- a', '-a', '*x', 'it''s', '''']",
 	       "- '#a'\n- 'a: b'\n- 'a:'\n- 'a #b'\n- ' a'\n- 'a '\n- '-'\n- '- a'\n- -a\n- '*x'\n"
 	       "- it's\n- ''''\n");
