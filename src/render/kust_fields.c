@@ -166,7 +166,7 @@ struct err *kust_map(struct call *c, const struct node *map, const char *what,
 			continue;
 		if (k == n)
 			e = err_join(e, unknown_field(c->b->a, p, fields, n));
-		else if (p->value->kind != NODE_NULL)
+		else if (p->value->kind != NODE_NULL && p->value == kust_get(map, fields[k].name))
 			e = err_join(e, kust_field(c, &fields[k], p->value, out));
 	}
 	return e;
@@ -185,12 +185,16 @@ struct err *kust_list(struct call *c, const struct node *v, const char *what, vo
 	return e;
 }
 
-/* The value of a field whatever the case of its name; NULL: absent or null. */
 const struct node *kust_get(const struct node *map, const char *name)
 {
-	for (uint32_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++)
-		if (kust_same(map->pairs[i].key, str_from(name)) &&
-		    map->pairs[i].value->kind != NODE_NULL)
-			return map->pairs[i].value;
-	return NULL;
+	const struct node_pair *best = NULL;
+
+	for (uint32_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++) {
+		const struct node_pair *p = &map->pairs[i];
+
+		if (kust_same(p->key, str_from(name)) && p->value->kind != NODE_NULL &&
+		    (!best || str_cmp(p->key, best->key) > 0))
+			best = p;
+	}
+	return best ? best->value : NULL;
 }

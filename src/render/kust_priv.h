@@ -28,7 +28,8 @@ struct field {
 };
 
 bool kust_same(str a, str b); /* in any case */
-/* The value of a field whatever the case of its name; NULL: absent or null. */
+/* The value of a field whatever the case of its name; of several spellings the last by bytes counts.
+ * NULL: absent or null. */
 const struct node *kust_get(const struct node *map, const char *name);
 MUST_CHECK struct err *kust_wrong_type(const struct node *v, str name, const char *want);
 MUST_CHECK struct err *kust_need_string(const struct node *v, str name);

@@ -106,6 +106,7 @@ struct write {
 	struct res_strs path;
 	str written; /* the path, as written */
 	size_t hits;
+	bool yaml;   /* and that is no JSON */
 	bool inside; /* within a text that is YAML or JSON itself */
 };
 
@@ -193,7 +194,9 @@ static struct err *set(struct write *w, const struct node *old, const struct nod
 		return NULL;
 	}
 	fresh = res_plain(w->a, text);
-	if (old && old->kind != NODE_NULL && fresh->kind != old->kind)
+	if (w->yaml && old && (old->kind == NODE_INT || old->kind == NODE_BOOL))
+		fresh = node_new_scalar(w->a, old->kind, NODE_PLAIN, text);
+	else if (old && old->kind != NODE_NULL && fresh->kind != old->kind)
 		return err_at(ERR_RENDER, w->t->at,
 			      "field '" STR_FMT "' is %s and cannot hold '" STR_FMT "'",
 			      STR_ARG(w->written), node_kind_name(old->kind), STR_ARG(text));
@@ -301,8 +304,9 @@ static struct err *walk_text(struct write *w, const struct node *n, size_t at,
 		return NULL;
 	}
 	w->inside = true;
+	w->yaml = !str_starts(head, STR("{")) && !str_starts(head, STR("["));
 	e = walk(w, docs.p[0], at, &v);
-	w->inside = false;
+	w->inside = w->yaml = false;
 	if (e || v == docs.p[0])
 		return e;
 	if (str_starts(head, STR("{")) || str_starts(head, STR("[")))
