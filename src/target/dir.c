@@ -136,7 +136,7 @@ static bool get_some(struct dir *d, struct dir_call *c)
 		if (!str_eq(name, w.name))
 			dir_work_read(c->arena, d, name, &w);
 
-		size_t at = dir_work_find(c->arena, d, &w, x->id);
+		size_t at = dir_work_find(&w, x->id);
 
 		*r = (struct target_live){.id = x->id, .uid = STR("")};
 		r->root = at == SIZE_MAX ? NULL : w.docs.p[at];
@@ -269,13 +269,6 @@ static struct err *is_taken(const struct dir *d, const struct dir_work *w, struc
 		       STR_ARG(w->broken));
 }
 
-static void take_out(struct dir_work *w, size_t at)
-{
-	memmove(&w->docs.p[at], &w->docs.p[at + 1], (w->docs.n - at - 1) * sizeof(w->docs.p[0]));
-	w->docs.n--;
-	w->changed = true;
-}
-
 static void forget_last(struct dir_batch *b, struct dir_call *c, str app, obj_id id)
 {
 	put_state(b, c, DIR_AFTER, dir_last_path(b->arena, app, id, "last"))->drop = true;
@@ -348,11 +341,11 @@ static const struct node *doc_elsewhere(struct dir_batch *b, const struct target
 		if (str_eq(name, str_from(mine)))
 			continue;
 		w = work_of(b, name);
-		at = dir_work_find(b->arena, d, w, x->id);
+		at = dir_work_find(w, x->id);
 		if (at != SIZE_MAX) {
 			const struct node *doc = w->docs.p[at];
 
-			take_out(w, at);
+			dir_work_remove(w, at);
 			return doc;
 		}
 	}
@@ -381,7 +374,7 @@ static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 		last = last_elsewhere(b, c);
 
 	bool mine = last || (entry && entry->state != INV_PENDING);
-	size_t at = dir_work_find(a, d, w, x->id);
+	size_t at = dir_work_find(w, x->id);
 
 	if (w->was.found == DIR_ODD && (w->was.folder || w->was.unreadable))
 		return err_new(ERR_IO, "write '" STR_FMT "/" STR_FMT "': " STR_FMT,
@@ -399,7 +392,7 @@ static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 		c->outcome = moved ? TARGET_CHANGED : TARGET_CREATED;
 		if (moved && last)
 			TRY(dir_merge(a, d, x->id, last, desired, moved, true, &result));
-		*ARENA_PUSH(a, &w->docs) = result;
+		dir_work_add(a, w, x->id, result);
 	} else {
 		const struct node *live = w->docs.p[at];
 
@@ -427,11 +420,11 @@ static struct err *prepare_remove(struct dir_batch *b, struct dir_call *c)
 {
 	struct dir *d = b->dir;
 	struct dir_work *w = work_of(b, dir_name(b->arena, &d->where, c->what.app, c->what.id));
-	size_t at = dir_work_find(b->arena, d, w, c->what.id);
+	size_t at = dir_work_find(w, c->what.id);
 
 	c->work = w;
 	if (at != SIZE_MAX) {
-		take_out(w, at);
+		dir_work_remove(w, at);
 	} else if (w->broken.n) {
 		/* What a hand left in our place. In one's own file it goes with the object; others'
 		 * objects in it are not to be lost. */
@@ -460,12 +453,12 @@ static void let_go(struct dir_batch *b, struct dir_call *c, obj_id id)
 	theirs = dir_name(a, &d->where, str_from(to->name), id);
 	if (!dir_last_read(a, d, str_from(to->name), id, &left_over))
 		return; /* it is to apply yet */
-	if (!str_eq(mine, theirs) && dir_work_find(a, d, work_of(b, theirs), id) != SIZE_MAX) {
+	if (!str_eq(mine, theirs) && dir_work_find(work_of(b, theirs), id) != SIZE_MAX) {
 		struct dir_work *w = work_of(b, mine);
-		size_t at = dir_work_find(a, d, w, id);
+		size_t at = dir_work_find(w, id);
 
 		if (at != SIZE_MAX) {
-			take_out(w, at);
+			dir_work_remove(w, at);
 			c->work = w;
 		}
 	}

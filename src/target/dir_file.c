@@ -71,6 +71,19 @@ void dir_read(struct arena *a, int fd, str name, size_t limit, struct dir_bytes 
 	ret->bytes = arena_str(a, buf_view(&b));
 }
 
+/* The identity of a document, as a hand might have written it: without a namespace. */
+static obj_id id_of(struct arena *a, const struct dir *d, const struct node *doc)
+{
+	struct object o = {.id = {STR(""), STR(""), STR(""), STR("")}};
+	CLEANUP(err) struct err *e = obj_from_node(a, doc, &o);
+
+	if (e)
+		return (obj_id){STR(""), STR(""), STR(""), STR("")};
+	if (!o.id.ns.n && obj_scope_builtin(o.id.group, o.id.kind) == OBJ_NAMESPACED)
+		o.id.ns = d->where.namespace.n ? d->where.namespace : STR("default");
+	return o.id;
+}
+
 void dir_work_read(struct arena *a, struct dir *d, str name, struct dir_work *w)
 {
 	*w = (struct dir_work){.name = arena_str(a, name), .dir = d};
@@ -91,32 +104,34 @@ void dir_work_read(struct arena *a, struct dir *d, str name, struct dir_work *w)
 		w->broken = arena_str(a, buf_view(&b));
 		w->docs = (struct node_docs){NULL, 0, 0};
 	}
+	for (size_t i = 0; i < w->docs.n; i++)
+		*ARENA_PUSH(a, &w->ids) = id_of(a, d, w->docs.p[i]);
 	w->had_secret = dir_work_secret(w);
 }
 
-/* The identity of a document, as a hand might have written it: without a namespace. */
-static bool id_of(struct arena *a, const struct dir *d, const struct node *doc, obj_id *ret)
+size_t dir_work_find(const struct dir_work *w, obj_id id)
 {
-	struct object o;
-	CLEANUP(err) struct err *e = obj_from_node(a, doc, &o);
-
-	if (e)
-		return false;
-	if (!o.id.ns.n && obj_scope_builtin(o.id.group, o.id.kind) == OBJ_NAMESPACED)
-		o.id.ns = d->where.namespace.n ? d->where.namespace : STR("default");
-	*ret = o.id;
-	return true;
+	for (size_t i = 0; i < w->ids.n; i++)
+		if (obj_id_eq(w->ids.p[i], id))
+			return i;
+	return SIZE_MAX;
 }
 
-size_t dir_work_find(struct arena *a, const struct dir *d, const struct dir_work *w, obj_id id)
+void dir_work_add(struct arena *a, struct dir_work *w, obj_id id, const struct node *doc)
 {
-	for (size_t i = 0; i < w->docs.n; i++) {
-		obj_id got;
+	*ARENA_PUSH(a, &w->docs) = doc;
+	*ARENA_PUSH(a, &w->ids) = id;
+	w->changed = true;
+}
 
-		if (id_of(a, d, w->docs.p[i], &got) && obj_id_eq(got, id))
-			return i;
-	}
-	return SIZE_MAX;
+void dir_work_remove(struct dir_work *w, size_t at)
+{
+	size_t behind = --w->docs.n - at;
+
+	w->ids.n--;
+	memmove(&w->docs.p[at], &w->docs.p[at + 1], behind * sizeof(w->docs.p[0]));
+	memmove(&w->ids.p[at], &w->ids.p[at + 1], behind * sizeof(w->ids.p[0]));
+	w->changed = true;
 }
 
 bool dir_work_secret(const struct dir_work *w)

@@ -150,6 +150,10 @@ struct dir_work {
 	struct dir_bytes was;
 	struct text text;
 	struct node_docs docs;
+	struct {
+		obj_id *p;
+		size_t n, cap;
+	} ids; /* of docs; kind empty: it is no object */
 	str broken; /* not empty: its bytes are no YAML, and this is why */
 	bool changed, had_secret;
 	bool raced;
@@ -236,7 +240,9 @@ void dir_read(struct arena *a, int fd, str name, size_t limit, struct dir_bytes 
 /* Reads and parses; never fails: what is wrong stands in the work. */
 void dir_work_read(struct arena *a, struct dir *d, str name, struct dir_work *ret);
 /* Index of the object among the documents; SIZE_MAX: not there. */
-size_t dir_work_find(struct arena *a, const struct dir *d, const struct dir_work *w, obj_id id);
+size_t dir_work_find(const struct dir_work *w, obj_id id);
+void dir_work_add(struct arena *a, struct dir_work *w, obj_id id, const struct node *doc);
+void dir_work_remove(struct dir_work *w, size_t at);
 void dir_work_print(const struct dir *d, const struct dir_work *w, struct buf *b);
 bool dir_work_secret(const struct dir_work *w);
 /* What we applied last, Secret values as hashes; NULL: nothing. left_over: there was a .next. */

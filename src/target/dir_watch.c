@@ -304,7 +304,7 @@ void dir_list_all(struct dir *d)
 static void tell_object(struct arena *a, struct dir *d, const struct dir_work *w,
 			const struct dir_owned *o)
 {
-	size_t at = dir_work_find(a, d, w, o->id);
+	size_t at = dir_work_find(w, o->id);
 	const struct node *root = at == SIZE_MAX ? NULL : w->docs.p[at];
 	const struct inv_entry *entry = inventory_get(&o->app->inv, o->id);
 	struct target_event e = {.kind = root ? TARGET_SEEN : TARGET_GONE, .why = w->broken};

@@ -486,6 +486,99 @@ static void a_folder_is_made_but_not_its_parent(void **state)
 	place_end(&p);
 }
 
+/* ------------------------------------------------------------------ what goes wrong meanwhile */
+
+static void what_cannot_be_journalled_is_not_written(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	check_ok(place_open(&p));
+	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"1\"}"), TARGET_CREATED);
+	/* As a full disk would, but for root too. */
+	assert_int_equal(rename(path_in(&p, ".leeboard/app").p, path_in(&p, "aside").p), 0);
+	write_file(&p, ".leeboard/app", "in the way");
+	apply(&p, "/ConfigMap/shop/new", config_map(&p, "new", "{\"a\":\"1\"}"));
+	check_err(&p, ERR_IO,
+		  arena_printf(p.a,
+			       "make the folder of '%s/.leeboard/app/last/"
+			       "configmap.shop.new.yaml.next': Not a directory",
+			       p.live)
+			  .p);
+	check_text(file(&p, "configmap.shop.new.yaml"), "-");
+	assert_int_equal(unlink(path_in(&p, ".leeboard/app").p), 0);
+	apply_ok(&p, "/ConfigMap/shop/new", config_map(&p, "new", "{\"a\":\"1\"}"), TARGET_CREATED);
+	place_end(&p);
+}
+
+struct meddler {
+	struct place *p;
+	unsigned left;
+	const char *path;
+};
+
+/* Somebody saves the file between our reading and our renaming. */
+static void meddle(void *arg, const char *what)
+{
+	struct meddler *m = arg;
+	FILE *f;
+
+	if (strcmp(what, "content") != 0 || !m->left)
+		return;
+	m->left--;
+	f = fopen(m->path, "w");
+	if (f) {
+		fprintf(f, YAML("  a: \"1\"\n  mine: \"%u\"\n"), m->left);
+		fclose(f);
+	}
+}
+
+static void a_file_that_is_saved_meanwhile_is_merged_again(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	check_ok(place_open(&p));
+	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"1\"}"), TARGET_CREATED);
+
+	struct meddler m = {&p, 2, path_in(&p, FILE_WEB).p};
+
+	((struct dir *)p.t)->step = meddle;
+	((struct dir *)p.t)->step_arg = &m;
+	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"2\"}"), TARGET_CHANGED);
+	check_text(file(&p, FILE_WEB), YAML("  a: \"2\"\n  mine: \"0\"\n"));
+	m.left = 100;
+	apply(&p, WEB, config_map(&p, "web", "{\"a\":\"3\"}"));
+	check_err(&p, ERR_CONFLICT,
+		  arena_printf(p.a, "'%s/" FILE_WEB "' changes while it is written", p.live).p);
+	((struct dir *)p.t)->step = NULL;
+	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"3\"}"), TARGET_CHANGED);
+	place_end(&p);
+}
+
+static void a_damaged_key_is_an_error(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_begin(&p);
+	check_ok(place_open(&p));
+	target_close(p.t);
+	p.t = NULL;
+	write_file(&p, ".leeboard/.key", "abc\n");
+
+	CLEANUP(err) struct err *e = place_open(&p);
+
+	assert_non_null(e);
+	check_text(
+		err_message(e),
+		arena_printf(p.a, "'%s/.leeboard/.key' is damaged: it has 3 digits, not 64", p.live)
+			.p);
+	place_end(&p);
+}
+
 /* ------------------------------------------------------------------ many, and cancelled */
 
 struct many {
@@ -503,13 +596,15 @@ static void on_one(void *arg, enum target_outcome o, const struct target_live *l
 		m->p->answered = true;
 }
 
-static void a_thousand_objects_go_in_batches(void **state)
+static void a_thousand_objects(enum target_layout layout)
 {
 	struct place p;
 	struct many m = {&p, 1000, 0};
 
-	(void)state;
 	place_begin(&p);
+	p.where.layout = layout;
+	if (layout == LAYOUT_APP)
+		p.where.file_name = STR("{app}.yaml");
 	check_ok(place_open(&p));
 	place_ask(&p);
 	for (int i = 0; i < 1000; i++) {
@@ -524,12 +619,20 @@ static void a_thousand_objects_go_in_batches(void **state)
 	}
 	place_wait(&p);
 	assert_int_equal(m.bad, 0);
-	assert_int_equal(target_writes(p.t), 1000);
-	check_text(file(&p, "configmap.shop.m999.yaml"),
-		   "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: m999\n  namespace: "
-		   "shop\ndata:\n"
-		   "  a: \"1\"\n");
+	assert_int_equal(target_writes(p.t),
+			 layout == LAYOUT_APP ? (1000 + DIR_BATCH - 1) / DIR_BATCH : 1000);
+	get(&p, "/ConfigMap/shop/m999");
+	check_text(p.text, "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: m999\n  namespace: "
+			   "shop\ndata:\n"
+			   "  a: \"1\"\n");
 	place_end(&p);
+}
+
+static void a_thousand_objects_go_in_batches(void **state)
+{
+	(void)state;
+	a_thousand_objects(LAYOUT_OBJECT);
+	a_thousand_objects(LAYOUT_APP);
 }
 
 static void never_called(void *arg, enum target_outcome o, const struct target_live *live,
@@ -604,6 +707,9 @@ int main(void)
 		cmocka_unit_test(a_damaged_inventory_is_an_error_and_is_not_overwritten),
 		cmocka_unit_test(a_folder_has_one_daemon_and_one_instance),
 		cmocka_unit_test(a_folder_is_made_but_not_its_parent),
+		cmocka_unit_test(what_cannot_be_journalled_is_not_written),
+		cmocka_unit_test(a_file_that_is_saved_meanwhile_is_merged_again),
+		cmocka_unit_test(a_damaged_key_is_an_error),
 		cmocka_unit_test(a_thousand_objects_go_in_batches),
 		cmocka_unit_test(a_cancelled_call_has_no_callback),
 		cmocka_unit_test(closing_while_a_batch_is_written_is_fine),
