@@ -172,14 +172,19 @@ static void existing(struct building *b, const struct want *w, const struct inv_
 		s->action = PLAN_TRANSFER;
 		break;
 	case CLAIM_OURS:
+		/* It had left Git: it is written, so that the inventory has it as live again. */
+		if (e && (e->state == INV_KEPT || e->state == INV_DELETING)) {
+			s->action = PLAN_CHANGE;
+			s->drifted = false;
+			s->why = STR("it is in Git again");
+			break;
+		}
 		s->action = c.writes || (c.touches && !c.same_want) ? PLAN_CHANGE : PLAN_NONE;
 		/* Git wants what it wanted: all that differs is drift, and whose it is to mend. */
 		if (s->action == PLAN_CHANGE && c.same_want && mode != DRIFT_HEAL)
 			none(s, mode == DRIFT_IGNORE
 					? STR("drift is ignored")
 					: STR("drift is left: 'drift.mode' is detect"));
-		if (s->action == PLAN_CHANGE && e && e->state == INV_KEPT)
-			s->why = STR("was kept, and is in Git again");
 		break;
 	case CLAIM_REFUSED:
 		break;
