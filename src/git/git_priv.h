@@ -27,3 +27,5 @@ struct err *git_odb_of_folder(const char *path, git_odb **ret) MUST_CHECK;
 struct err *git_pack_of_builder(git_packbuilder *b, struct git_pack *to) MUST_CHECK;
 /* Is this a tree object that we would read? */
 struct err *git_tree_check(struct arena *a, str bytes, size_t id_n) MUST_CHECK;
+/* Removes what a writer that was killed left. */
+struct err *git_pack_sweep(const char *objects) MUST_CHECK;

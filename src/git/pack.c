@@ -62,9 +62,10 @@ static struct err *remove_from(const char *folder, str name)
 }
 
 /* What a killed writer left: the indexer's own name for a pack that has none yet. */
-static struct err *sweep(const char *folder)
+struct err *git_pack_sweep(const char *objects)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
+	CLEANUP(cstr) char *folder = pack_folder(objects);
 	str *names = NULL;
 	size_t n = 0;
 
@@ -93,7 +94,7 @@ struct err *git_pack_begin(const char *objects, int how, struct git_pack **ret)
 	p->arena = arena_new();
 	p->folder = pack_folder(objects);
 	TRY(dir_make(p->folder, 0700));
-	TRY(sweep(p->folder));
+	TRY(git_pack_sweep(objects));
 	TRY(git_odb_of_folder(objects, &p->odb));
 	if (how & GIT_PACK_ALONE)
 		TRY(names_of(p->arena, p->folder, "pack-", ".pack", &p->old, &p->old_n));

@@ -506,7 +506,9 @@ struct err *git_ssh_fetch(const struct git_ssh *how, const char *objects, const 
 	struct err *e;
 
 	host_of(how->url, &s.host);
-	e = repository(objects, haves, haves_n, &repo);
+	e = git_pack_sweep(objects);
+	if (!e)
+		e = repository(objects, haves, haves_n, &repo);
 	if (!e)
 		e = connect_to(&s, repo, &remote, &calls);
 	if (!e)
