@@ -766,10 +766,19 @@ void app_config(struct app_run *a, const struct app *doc)
 	app_sync(a, "push", false, NULL);
 }
 
-void app_gone(struct app_run *a)
+static void on_gone(void *arg, struct err *e)
 {
+	struct app_run *a = arg;
+
+	a->compare = NULL;
+	err_free(e); /* a record of nothing harms nobody */
 	log_info(a->s->log, "app.deleted", "app", a->name);
 	sync_reap(a);
+}
+
+void app_gone(struct app_run *a)
+{
+	target_record_drop(a->place->target, str_from(a->name), on_gone, a, &a->compare);
 }
 
 static void on_dropped(void *arg, struct err *e)

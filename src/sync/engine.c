@@ -551,8 +551,8 @@ static struct err *refuse(struct sync *s, struct err *e)
 	}
 	err_print(e, &b);
 	node_pairs_add(a, &more, STR("errors"), node_new_list(a, items.p, items.n));
-	t.message = arena_printf(a, "%zu mistakes in the documents; those before stay in force",
-				 err_count(e));
+	t.message = arena_printf(a, "%zu mistake%s in the documents; those before stay in force",
+				 err_count(e), err_count(e) == 1 ? "" : "s");
 	t.more = more.p;
 	t.more_n = more.n;
 	log_error(s->log, "config.refused", "error", items.n ? items.p[0]->text.p : NULL);

@@ -91,8 +91,7 @@ static void rendered(struct run *r)
 	for (size_t i = 0; r->rollout && i < s->apps.n; i++) {
 		struct run *o = s->apps.p[i]->run;
 
-		if (!o || o == r || o->rollout != r->rollout || !o->look_waits ||
-		    others_render(o))
+		if (!o || o == r || o->rollout != r->rollout || !o->look_waits || others_render(o))
 			continue;
 		o->look_waits = false;
 		o->timer = timer_start(s->loop, 0, later, o);
@@ -591,7 +590,7 @@ static enum step_answer step_look(struct run *r)
 	if (r->look_waits)
 		return WAIT;
 	r->started_step = true;
-	if (r->new->rev[0]) {
+	if (r->new->rev[0] && r->from[0]) {
 		str key = arena_printf(scratch, "%s/" STR_FMT, r->app->name,
 				       STR_ARG(hash_hex(scratch, r->new->tree)));
 		str v;
@@ -630,24 +629,12 @@ static struct err *rebaseline(struct run *r)
 		const struct plan_step *st = &r->plan->steps[i];
 		const struct sight *seen;
 		struct target_live now;
-		struct live_state was;
 
 		if (st->action != PLAN_NONE || !st->want || st->left)
 			continue;
 		seen = sight_find(r, st->id);
 		if (!seen || seen->sight != PLAN_SEEN)
 			continue;
-		if (live_state(r->app->live, st->id, &was) && was.drift_fields) {
-			struct tell t = {.kind = EVENT_DRIFT_ADOPTED,
-					 .severity = -1,
-					 .app = str_from(r->app->name),
-					 .revision = str_from(r->rev),
-					 .object = &st->id,
-					 .object_version = st->version,
-					 .message = STR("Git says now what live says")};
-
-			tell(r->app->s, &t);
-		}
 		now = (struct target_live){.id = st->id,
 					   .version = st->version,
 					   .uid = seen->uid,
@@ -726,6 +713,13 @@ static enum step_answer step_plan(struct run *r)
 		return END;
 	}
 	past_plan(r);
+	r->was_drifted = ARENA_ARRAY(r->arena, bool, r->plan->n + 1);
+	for (size_t i = 0; i < r->plan->n; i++) {
+		struct live_state st;
+
+		r->was_drifted[i] =
+			live_state(a->live, r->plan->steps[i].id, &st) && st.drift_fields;
+	}
 	if (!a->now || r->plan->counts.writes || r->plan->waiting_n || !r->plan->empty)
 		progress_plan(r);
 	e = in_force(r);
@@ -1062,8 +1056,10 @@ static enum step_answer step_apply(struct run *r)
 				 .severity = -1,
 				 .app = str_from(a->name),
 				 .revision = str_from(r->rev),
-				 .message = arena_printf(r->arena, "%zu writes, %zu deletions",
-							 p->counts.writes, p->counts.delete)};
+				 .message = arena_printf(
+					 r->arena, "%zu write%s, %zu deletion%s", p->counts.writes,
+					 p->counts.writes == 1 ? "" : "s", p->counts.delete,
+					 p->counts.delete == 1 ? "" : "s")};
 
 		tell(s, &t);
 	}
@@ -1073,31 +1069,35 @@ static enum step_answer step_apply(struct run *r)
 
 /* ------------------------------------------------------------------ record */
 
-/* What was told of an object and is over with this sync: its drift was overwritten, or it is no
- * more ours. Said only where it was told. */
+/* What was told of an object and is over with this sync: its drift was overwritten, Git says now
+ * what live says, or the object is no more ours. Said only where it was told. */
 static void tell_drift_over(struct run *r)
 {
 	struct app_run *a = r->app;
 
 	for (size_t i = 0; i < r->plan->n; i++) {
 		const struct plan_step *st = &r->plan->steps[i];
-		struct tell t = {.kind = EVENT_DRIFT_OVERWRITTEN,
-				 .severity = -1,
+		struct live_state now;
+		struct tell t = {.severity = -1,
 				 .app = str_from(a->name),
 				 .revision = str_from(r->rev),
 				 .object = &st->id,
-				 .object_version = st->version,
-				 .message = STR("a sync restored what had drifted")};
+				 .object_version = st->version};
 
-		if (st->want && st->drifted && plan_action_writes(st->action)) {
-			tell(a->s, &t);
-		} else if (!st->want) {
+		if (!st->want) {
 			t.kind = EVENT_DRIFT_GONE;
 			t.message = STR("the object left Git");
 			tell(a->s, &t);
 			t.kind = EVENT_HEALTH_RECOVERED;
 			tell(a->s, &t);
+			continue;
 		}
+		if (!r->was_drifted[i] || (live_state(a->live, st->id, &now) && now.drift_fields))
+			continue;
+		t.kind = st->drifted ? EVENT_DRIFT_OVERWRITTEN : EVENT_DRIFT_ADOPTED;
+		t.message = st->drifted ? STR("a sync restored what had drifted")
+					: STR("Git says now what live says");
+		tell(a->s, &t);
 	}
 }
 
@@ -1199,7 +1199,6 @@ static void finish(struct run *r)
 					STR_ARG(hash_hex(scratch, r->new->tree)));
 
 		c = apply_count(r->apply);
-		tell_drift_over(r);
 		if (c.created || c.changed || c.deleted)
 			tell_finished(r, &c);
 		if (!waits)
@@ -1210,6 +1209,7 @@ static void finish(struct run *r)
 			       LABELS(a->name));
 		end_row(r, r->returning ? STORE_ROLLEDBACK : STORE_HEALTHY);
 	}
+	tell_drift_over(r);
 	tell(s, &ok);
 	hex_set(a->synced, str_from(r->rev));
 	if (!a->synced_at || r->apply)

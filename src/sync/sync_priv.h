@@ -282,6 +282,7 @@ struct run {
 	struct plan_asks asks;   /* of the round under way */
 	unsigned rounds;
 	const struct plan *plan;
+	bool *was_drifted;       /* by step: its drift was open when the plan was made */
 	bool planned;            /* told to the rollout */
 	bool approved;           /* deletions may go */
 	struct apply *apply;
