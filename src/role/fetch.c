@@ -206,6 +206,72 @@ static struct err *http_fetch(struct fetch *f, const str *haves, size_t haves_n)
 
 /* ------------------------------------------------------------------ a path of this machine */
 
+#define MAX_FOLDERS 16 /* beside the repository's own */
+#define MAX_SMALL_FILE (64u << 10)
+
+struct folders {
+	const char *p[MAX_FOLDERS + 1];
+	size_t n;
+};
+
+/* The text of a small file; empty: there is none. */
+static str small_file(struct arena *a, str path)
+{
+	CLEANUP(buf) struct buf b = BUF_INIT;
+	struct err *e = file_read(path.p, MAX_SMALL_FILE, &b);
+
+	if (e) {
+		err_free(e);
+		return STR_NONE;
+	}
+	return arena_str(a, buf_view(&b));
+}
+
+static str beside(struct arena *a, str folder, str path)
+{
+	if (str_starts(path, STR("/")))
+		return arena_str(a, path);
+	return arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(folder), STR_ARG(path));
+}
+
+static void folder_add(struct folders *v, str path)
+{
+	if (v->n < MAX_FOLDERS)
+		v->p[v->n++] = path.p;
+}
+
+/* Where else a repository keeps its things, for the sandbox to leave open: the folder that a linked
+ * work tree's .git names, what that one shares, and objects borrowed from others. */
+static void folders_of(struct arena *a, const char *repository, struct folders *ret)
+{
+	str root = str_from(repository), git = beside(a, root, STR(".git"));
+	str link = small_file(a, git), objects, rest, line;
+
+	if (str_starts(link, STR("gitdir:"))) {
+		git = beside(a, root, str_trim(str_sub(link, 7, SIZE_MAX)));
+		folder_add(ret, git);
+		link = str_trim(small_file(a, beside(a, git, STR("commondir"))));
+		if (link.n) {
+			git = beside(a, git, link);
+			folder_add(ret, git);
+		}
+	} else if (access(git.p, F_OK)) {
+		git = root;
+	}
+	objects = beside(a, git, STR("objects"));
+	for (size_t i = ret->n;; i++) {
+		rest = small_file(a, beside(a, objects, STR("info/alternates")));
+		while (rest.n && str_split(&rest, '\n', &line)) {
+			line = str_trim(line);
+			if (line.n && line.p[0] != '#')
+				folder_add(ret, beside(a, objects, line));
+		}
+		if (i >= ret->n)
+			return;
+		objects = str_from(ret->p[i]); /* which may borrow in turn */
+	}
+}
+
 static bool wanted(const struct job_fetch *j, str name)
 {
 	for (size_t i = 0; i < j->prefixes_n; i++) {
@@ -462,6 +528,7 @@ static struct err *run(struct arena *a, const struct role *r, const struct worke
 	struct job_fetch j;
 	struct fetch f = {.a = a, .j = &j, .out = out};
 	struct sandbox_plan plan = {0};
+	struct folders folders = {0};
 	struct err *e = NULL;
 
 	TRY(job_fetch_read(a, w, &j));
@@ -474,10 +541,13 @@ static struct err *run(struct arena *a, const struct role *r, const struct worke
 		TRY(dir_make(arena_printf(a, "%s/pack", f.objects).p, 0700));
 		plan.write_dir = f.objects;
 	}
-	if (j.local)
+	if (j.local) {
 		plan.read_dir = f.url;
-	else
+		folders_of(a, f.url, &folders);
+		plan.read_files = folders.p;
+	} else {
 		plan.read_files = system_files;
+	}
 	if (j.op != JOB_COMPACT && !j.local && is_ssh(j.url)) {
 		e = ssh_prepare(&f);
 		if (e) {
@@ -487,8 +557,9 @@ static struct err *run(struct arena *a, const struct role *r, const struct worke
 		if (!plan.write_dir)
 			plan.write_dir = f.ssh_folder;
 	}
-	TRY(role_enter(r, &plan, &j.limits, out));
-	e = work(&f);
+	e = role_enter(r, &plan, &j.limits, out);
+	if (!e)
+		e = work(&f);
 	ssh_leave(&f);
 	git_pack_free(f.pack);
 	remote_free(f.remote);

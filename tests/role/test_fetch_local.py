@@ -48,3 +48,15 @@ def test_a_commit_or_a_repository_that_is_not_there_is_told(tmp_path, repo, refs
 def test_an_unborn_branch_has_no_refs(tmp_path, refs):
     r = servers.Repo(tmp_path / 'unborn')
     assert refs(r.path, local=True).ok().all('REF') == []
+
+
+def test_a_repository_that_keeps_its_things_elsewhere_is_read(tmp_path, repo, refs, fetch, store):
+    one = repo.commit({'a': '1'})
+    repo.git('clone', '-q', '--shared', '.', str(tmp_path / 'shared'))
+    repo.git('clone', '-q', '--shared', str(tmp_path / 'shared'), str(tmp_path / 'again'))
+    repo.git('worktree', 'add', '-q', '-b', 'side', str(tmp_path / 'linked'))
+    with open(tmp_path / 'shared' / '.git' / 'objects' / 'info' / 'alternates') as f:
+        assert f.read().strip()
+    for n, path in enumerate(['shared', 'again', 'linked']):
+        assert ('refs/heads/main', one, '', '') in refs(str(tmp_path / path), local=True).ok().all('REF')
+        fetch(str(tmp_path / path), one, local=True, objects=store.path + str(n)).ok()
