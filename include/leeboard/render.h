@@ -28,6 +28,7 @@ struct render_plain {
 	str ignore;                         /* further lines in the syntax of .sourceignore */
 };
 struct render_opts {
+	bool managed_by; /* as buildMetadata managedByLabel */
 	bool lax; /* files may lie outside the folder that names them: LoadRestrictionsNone */
 	enum render_order order; /* of --reorder; the default leaves it to sortOptions */
 	/* What an App says (config.md 3, "render"), as if written in a kustomization.yaml above the
@@ -60,12 +61,16 @@ MUST_CHECK struct err *render_build(struct arena *a, struct tree *t, str path,
 				    const struct render_opts *opts, struct render_result *ret);
 /* The stream that kustomize prints. */
 void render_print(struct arena *a, const struct render_result *r, struct buf *b);
+/* One file an object, as kustomize names them for -o FOLDER: ret has room for r->n names. A name may
+ * hold a '/' that an object's name has. */
+void render_file_names(struct arena *a, const struct render_result *r, str *ret);
 
 /* ------------------------------------------------------------------ where a field comes from */
 
 struct render_origin {
 	str path; /* as in diff.h: .spec.containers[name="web"].image, .data["a.b"] */
 	loc at;   /* the line of the manifest, patch, generator or transformer that set it */
+	const struct node *value;
 };
 struct render_origins {
 	struct render_origin *p;

@@ -3,6 +3,7 @@
 #include "leeboard/cli.h"
 #include <errno.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -10,21 +11,29 @@ static const char usage[] =
 	"\n"
 	"Prints the objects of a folder as kustomize build does.\n"
 	"\n"
-	"  -o, --output FILE                write to FILE, whole or not at all\n"
+	"  -o, --output FILE|FOLDER         write to FILE, whole or not at all; or a file an "
+	"object\n"
+	"                                   into a FOLDER that is there, named as kustomize does\n"
+	"      --trace                      instead: each field of each object, its value, and "
+	"the\n"
+	"                                   line that set it\n"
 	"      --load-restrictor RULE       LoadRestrictionsRootOnly (default): files lie in or "
 	"below\n"
 	"                                   the folder that names them; LoadRestrictionsNone\n"
 	"      --reorder ORDER              legacy (default) or none\n"
+	"      --enable-managedby-label     label objects app.kubernetes.io/managed-by\n"
 	"      --plain                      a folder without a kustomization.yaml is read as the\n"
 	"                                   manifests in it and below, as an App reads it\n"
 	"  -h, --help                       this text\n"
 	"\n"
 	"example: leeboard render overlays/prod\n";
 
+#define TRACE_PATH 60 /* longer paths do not widen their column */
+
 struct args {
 	const char *dir, *output;
 	struct render_opts opts;
-	bool help;
+	bool help, trace;
 };
 
 /* The value of "--name=value" or "--name value"; NULL: not this flag. *e: no value. */
@@ -78,6 +87,10 @@ static struct err *read_args(int argc, char **argv, struct args *ret)
 			only_words = true;
 		} else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
 			ret->help = true;
+		} else if (!strcmp(argv[i], "--trace")) {
+			ret->trace = true;
+		} else if (!strcmp(argv[i], "--enable-managedby-label")) {
+			ret->opts.managed_by = true;
 		} else if (!strcmp(argv[i], "--plain")) {
 			ret->opts.plain.never = false;
 		} else if ((v = flag_value(argc, argv, &i, "--load-restrictor", &e)) && !e) {
@@ -146,6 +159,83 @@ static struct err *write_out(str bytes, const char *output)
 	return NULL;
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat s;
+
+	return !stat(path, &s) && S_ISDIR(s.st_mode);
+}
+
+static struct err *write_each(struct arena *a, const struct render_result *r, const char *folder)
+{
+	str *names = ARENA_ARRAY(a, str, r->n);
+
+	render_file_names(a, r, names);
+	for (size_t i = 0; i < r->n; i++)
+		if (str_chr(names[i], '/') != SIZE_MAX)
+			return err_at(ERR_INVALID, r->p[i].at,
+				      "no file can be named '" STR_FMT "': write to one file",
+				      STR_ARG(names[i]));
+	for (size_t i = 0; i < r->n; i++) {
+		struct render_result one = {.p = &r->p[i], .n = 1};
+		CLEANUP(buf) struct buf b = BUF_INIT;
+
+		render_print(a, &one, &b);
+		TRY(file_write_atomic(arena_printf(a, "%s/" STR_FMT, folder, STR_ARG(names[i])).p,
+				      buf_view(&b), 0644));
+	}
+	return NULL;
+}
+
+static bool is_secret_value(obj_id id, str path)
+{
+	return obj_is_secret(id) &&
+	       (str_starts(path, STR(".data")) || str_starts(path, STR(".stringData")));
+}
+
+/* One object and its fields, paths and values in columns. */
+static void trace_object(struct arena *a, const struct render_object *o, struct buf *b)
+{
+	struct render_origins v;
+	struct object obj;
+	struct err *e = obj_from_node(a, o->root, &obj);
+	size_t wide = 0;
+
+	if (e) { /* no identity of ours: kinds without apiVersion render too */
+		err_free(e);
+		obj = (struct object){.id.kind = node_get_text(o->root, STR("kind"))};
+	}
+	render_origins(a, o, false, &v);
+	buf_escaped(b, obj_id_label(a, obj.id));
+	buf_char(b, '\n');
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i].path.n > wide && v.p[i].path.n <= TRACE_PATH)
+			wide = v.p[i].path.n;
+	for (size_t i = 0; i < v.n; i++) {
+		CLEANUP(buf) struct buf value = BUF_INIT;
+		loc at = v.p[i].at;
+
+		if (is_secret_value(obj.id, v.p[i].path))
+			buf_str(&value, STR("<redacted>"));
+		else
+			node_brief(v.p[i].value, 40, &value);
+		buf_str(b, STR("  "));
+		buf_escaped(b, v.p[i].path);
+		for (size_t n = v.p[i].path.n; n < wide + 2; n++)
+			buf_char(b, ' ');
+		buf_escaped(b, buf_view(&value));
+		buf_str(b, STR("  "));
+		buf_escaped(b, at.in ? at.in->name : STR("?"));
+		buf_printf(b, ":%u\n", at.line);
+	}
+}
+
+static void print_trace(struct arena *a, const struct render_result *r, struct buf *b)
+{
+	for (size_t i = 0; i < r->n; i++)
+		trace_object(a, &r->p[i], b);
+}
+
 int cli_render(int argc, char **argv)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
@@ -173,7 +263,14 @@ int cli_render(int argc, char **argv)
 		e = err_hint(e, "leeboard render --plain reads plain manifests");
 	if (e)
 		return cli_fail(e, err_code(e) == ERR_IO ? 2 : 4);
-	render_print(a, &result, &out);
+	if (args.output && is_folder(args.output) && !args.trace) {
+		e = write_each(a, &result, args.output);
+		return e ? cli_fail(e, 0) : 0;
+	}
+	if (args.trace)
+		print_trace(a, &result, &out);
+	else
+		render_print(a, &result, &out);
 	e = write_out(buf_view(&out), args.output);
 	return e ? cli_fail(e, 0) : 0;
 }

@@ -462,7 +462,7 @@ struct err *final_objects(struct build *b, const struct kustomization *k, struct
 	TRY(read_order(b, k, &legacy, &ranks));
 	if (legacy)
 		sort_legacy(b->a, &ranks, rm);
-	if (k->metadata & META_MANAGED_BY)
+	if (k->metadata & META_MANAGED_BY || b->opts->managed_by)
 		TRY(xform_set_at(b->a, &specs,
 				 node_set(b->a, NULL, STR("app.kubernetes.io/managed-by"),
 					  node_new_str(b->a, STR("kustomize-v5.8.1"))),
@@ -479,5 +479,44 @@ void render_print(struct arena *a, const struct render_result *r, struct buf *b)
 		if (i)
 			buf_str(b, STR("---\n"));
 		node_yaml(node_sorted_natural(a, r->p[i].root), b);
+	}
+}
+
+static str lower(struct arena *a, str s)
+{
+	char *p = arena_alloc(a, s.n + 1);
+
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 0x20) : s.p[i];
+	return str_n(p, s.n);
+}
+
+void render_file_names(struct arena *a, const struct render_result *r, str *ret)
+{
+	str first = STR_NONE;
+	bool several = false;
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct res one = {.root = r->p[i].root};
+		str ns = res_effective_ns(res_id(&one));
+
+		if (res_is_cluster(&one))
+			continue;
+		several |= first.p && !str_eq(first, ns);
+		first = ns;
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		struct res one = {.root = r->p[i].root};
+		struct res_id id = res_id(&one);
+		bool with_ns = several && !res_is_cluster(&one);
+
+		ret[i] = lower(a, arena_printf(a,
+					       STR_FMT "%s" STR_FMT "%s" STR_FMT "%s" STR_FMT
+						       "_" STR_FMT ".yaml",
+					       STR_ARG(with_ns ? res_effective_ns(id) : STR("")),
+					       with_ns ? "_" : "", STR_ARG(id.group),
+					       id.group.n ? "_" : "", STR_ARG(id.version),
+					       id.version.n ? "_" : "", STR_ARG(id.kind),
+					       STR_ARG(id.name)));
 	}
 }

@@ -16,9 +16,10 @@ static loc place_of(const struct node *n, loc above)
 	return n->at.in ? n->at : above;
 }
 
-static void add(struct walk *w, loc at)
+static void add(struct walk *w, const struct node *n, loc at)
 {
-	*ARENA_PUSH(w->a, w->ret) = (struct render_origin){arena_str(w->a, buf_view(&w->path)), at};
+	*ARENA_PUSH(w->a, w->ret) =
+		(struct render_origin){arena_str(w->a, buf_view(&w->path)), at, n};
 }
 
 static void walk(struct walk *w, const struct node *n, const struct obj_schema *s, loc above,
@@ -55,7 +56,7 @@ static void walk_list(struct walk *w, const struct node *n, const struct obj_sch
 		w->path.n = was;
 	}
 	if (!told && w->brief) {
-		add(w, at);
+		add(w, n, at);
 		return;
 	}
 	for (uint32_t i = 0; i < n->n; i++) {
@@ -77,7 +78,7 @@ static void walk(struct walk *w, const struct node *n, const struct obj_schema *
 	else if (n->kind == NODE_LIST && deeper)
 		walk_list(w, n, s, at, depth);
 	else
-		add(w, at);
+		add(w, n, at);
 }
 
 void render_origins(struct arena *a, const struct render_object *o, bool brief,
