@@ -165,6 +165,20 @@ static void note_uid(struct entry *e, const struct target_live *now)
 	set_text(&e->uid, uid);
 }
 
+/* Tools that restore or clean up strip managedFields. Values say nothing of it. */
+static bool owns_nothing(const struct entry *e, const struct node *root)
+{
+	const struct node *list = node_at(root, "metadata", "managedFields", NULL);
+
+	if (target_sort(e->app->live->target) == TARGET_SORT_DIR)
+		return false;
+	for (uint32_t i = 0; node_is(list, NODE_LIST) && i < list->n; i++)
+		if (str_eq(node_get_text(list->items[i], STR("manager")), LIVE_MANAGER) &&
+		    str_eq(node_get_text(list->items[i], STR("operation")), STR("Apply")))
+			return false;
+	return true;
+}
+
 void entry_seen(struct entry *e, const struct target_live *now)
 {
 	CLEANUP(arena) struct arena *arena = arena_new();
@@ -191,6 +205,7 @@ void entry_seen(struct entry *e, const struct target_live *now)
 		return;
 	}
 	e->seen = e->present = true;
+	e->unowned = owns_nothing(e, now->root);
 	opinion(arena, e, now);
 	well_seen(e, &o);
 }
@@ -554,7 +569,7 @@ static void sent(struct entry *e, const struct want *w, const struct target_live
 	if (uid.n)
 		set_text(&e->uid, uid);
 	set_word(&l->words, &e->revision, revision);
-	e->sending = e->recreated = e->forgotten = false;
+	e->sending = e->recreated = e->forgotten = e->unowned = false;
 	e->seen = e->present = e->has_baseline = true;
 	e->inv_state = INV_LIVE;
 	e->applied = w->digest;

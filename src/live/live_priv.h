@@ -80,6 +80,7 @@ struct entry {
 	char inv_state;
 	bool present : 1, seen : 1, has_baseline : 1, has_judged : 1, in_sync : 1, recreated : 1;
 	bool sending : 1, missed : 1, check : 1, rebuild : 1, skip : 1, forgotten : 1;
+	bool unowned : 1; /* managedFields name us no more: a removal would be lost, so it is not in sync */
 	char *rebuilt; /* baseline answer of a dry run, to be believed when nothing of Git changed */
 	/* health */
 	enum health_state state, told;

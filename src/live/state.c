@@ -11,7 +11,7 @@ static void state_of(const struct entry *e, struct live_state *ret)
 		.seen = e->seen,
 		.has_baseline = e->has_baseline,
 		.applied = e->applied,
-		.in_sync = e->seen && e->present && e->in_sync && e->has_judged &&
+		.in_sync = e->seen && e->present && e->in_sync && !e->unowned && e->has_judged &&
 			   hash_eq(&e->judged, &e->now),
 		.drift_since = e->drift ? e->drift->d.since : 0,
 		.sent_at = e->sent_at,

@@ -82,6 +82,7 @@ static void a_field_that_nobody_owns_any_more_is_drift(void **state)
 static void what_others_add_is_none(void **state)
 {
 	struct world w;
+	struct live_state s;
 
 	(void)state;
 	START(&w, WEB, CFG);
@@ -93,9 +94,15 @@ static void what_others_add_is_none(void **state)
 	     "{\"name\":\"istio\",\"image\":\"proxy:9\"}", "istio", "{}");
 	fake_status(w.t, deployment("web"), "{\"replicas\":3}");
 	edit(&w, deployment("web"), "/metadata/generation", "7", NULL, NULL);
+	hush(&w);
+	assert_true(live_state(w.app, deployment("web"), &s) && s.in_sync);
+	/* Without our entry a removal would be lost: no drift, but the next plan looks at it. */
 	edit(&w, deployment("web"), "/metadata/managedFields", "[]", NULL, NULL);
 	hush(&w);
 	assert_int_equal(drifted(&w), 0);
+	assert_true(live_state(w.app, deployment("web"), &s) && !s.in_sync);
+	send(&w, deployment("web"));
+	assert_true(live_state(w.app, deployment("web"), &s) && s.in_sync);
 	world_done(&w);
 }
 
