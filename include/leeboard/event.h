@@ -16,95 +16,107 @@ bool event_severity_from_name(str name, enum event_severity *ret);
 
 enum event_role { EVENT_NOTE, EVENT_RAISE, EVENT_RESOLVE };
 
-/* Rows: enumerator, name, severity, role, what it resolves (a note and a raise: themselves), meaning. */
+/* Rows: enumerator, name, severity, role, what it resolves (a note and a raise: themselves), words for
+ * chats, meaning. */
 #define EVENTS(X)                                                                                  \
-	X(SOURCE_ACCEPTED, "source.accepted", INFO, NOTE, SOURCE_ACCEPTED,                         \
+	X(SOURCE_ACCEPTED, "source.accepted", INFO, NOTE, SOURCE_ACCEPTED, "✔ Accepted",           \
 	  "A tip became the accepted commit.")                                                     \
-	X(SOURCE_REFUSED, "source.refused", WARN, RAISE, SOURCE_REFUSED,                           \
+	X(SOURCE_REFUSED, "source.refused", WARN, RAISE, SOURCE_REFUSED, "■ Refused",              \
 	  "A tip is not believed; the accepted commit stays live.")                                \
-	X(SOURCE_RELEASED, "source.released", INFO, RESOLVE, SOURCE_REFUSED,                       \
+	X(SOURCE_RELEASED, "source.released", INFO, RESOLVE, SOURCE_REFUSED, "↳ Released",         \
 	  "A later tip was accepted, or a person allowed the refused one.")                        \
-	X(SOURCE_UNTRUSTED, "source.untrusted", ERROR, RAISE, SOURCE_UNTRUSTED,                    \
+	X(SOURCE_UNTRUSTED, "source.untrusted", ERROR, RAISE, SOURCE_UNTRUSTED, "■ Untrusted",     \
 	  "The key that signed the live commit was removed or revoked.")                           \
-	X(SOURCE_TRUSTED, "source.trusted", INFO, RESOLVE, SOURCE_UNTRUSTED,                       \
+	X(SOURCE_TRUSTED, "source.trusted", INFO, RESOLVE, SOURCE_UNTRUSTED, "↳ Trusted again",    \
 	  "The live commit is signed by a trusted key again.")                                     \
-	X(SOURCE_UNREACHABLE, "source.unreachable", WARN, RAISE, SOURCE_UNREACHABLE,               \
+	X(SOURCE_UNREACHABLE, "source.unreachable", WARN, RAISE, SOURCE_UNREACHABLE, "✖ Unreachable", \
 	  "The remote does not answer.")                                                           \
-	X(SOURCE_STALE, "source.stale", WARN, RAISE, SOURCE_STALE,                                 \
+	X(SOURCE_STALE, "source.stale", WARN, RAISE, SOURCE_STALE, "● Stale",                      \
 	  "The tip is older than the policy allows.")                                              \
-	X(SOURCE_RECOVERED, "source.recovered", INFO, RESOLVE, SOURCE_UNREACHABLE,                 \
+	X(SOURCE_RECOVERED, "source.recovered", INFO, RESOLVE, SOURCE_UNREACHABLE, "↳ Recovered",  \
 	  "The remote answers again, or has a fresh tip.")                                         \
-	X(SYNC_STARTED, "sync.started", INFO, NOTE, SYNC_STARTED, "A sync began to write.")        \
-	X(SYNC_FINISHED, "sync.finished", INFO, NOTE, SYNC_FINISHED,                               \
+	X(SYNC_STARTED, "sync.started", INFO, NOTE, SYNC_STARTED, "… Started",                     \
+	  "A sync began to write.")                                                                \
+	X(SYNC_FINISHED, "sync.finished", INFO, NOTE, SYNC_FINISHED, "✔ Deployed",                 \
 	  "A revision is live and healthy, and something changed.")                                \
-	X(SYNC_FAILED, "sync.failed", ERROR, RAISE, SYNC_FAILED,                                   \
+	X(SYNC_FAILED, "sync.failed", ERROR, RAISE, SYNC_FAILED, "✖ Failed",                       \
 	  "The sync of a revision failed; see firstCause.")                                        \
-	X(SYNC_RECOVERED, "sync.recovered", INFO, RESOLVE, SYNC_FAILED,                            \
+	X(SYNC_RECOVERED, "sync.recovered", INFO, RESOLVE, SYNC_FAILED, "↳ Recovered",             \
 	  "A sync succeeded after a failed one.")                                                  \
-	X(SYNC_WAITING, "sync.waiting", WARN, RAISE, SYNC_WAITING,                                 \
+	X(SYNC_WAITING, "sync.waiting", WARN, RAISE, SYNC_WAITING, "‖ Waiting",                    \
 	  "A plan waits for a person or a window.")                                                \
-	X(SYNC_RELEASED, "sync.released", INFO, RESOLVE, SYNC_WAITING,                             \
+	X(SYNC_RELEASED, "sync.released", INFO, RESOLVE, SYNC_WAITING, "↳ Released",               \
 	  "The plan was approved, superseded, or its window opened.")                              \
-	X(SYNC_ROLLEDBACK, "sync.rolledback", INFO, NOTE, SYNC_ROLLEDBACK,                         \
+	X(SYNC_ROLLEDBACK, "sync.rolledback", INFO, NOTE, SYNC_ROLLEDBACK, "↺ Rolled back",        \
 	  "An earlier state is live again; severity by who did it.")                               \
-	X(HEALTH_DEGRADED, "health.degraded", ERROR, RAISE, HEALTH_DEGRADED,                       \
+	X(HEALTH_DEGRADED, "health.degraded", ERROR, RAISE, HEALTH_DEGRADED, "✖ Degraded",         \
 	  "An object became unwell without a sync.")                                               \
-	X(HEALTH_RECOVERED, "health.recovered", INFO, RESOLVE, HEALTH_DEGRADED,                    \
+	X(HEALTH_RECOVERED, "health.recovered", INFO, RESOLVE, HEALTH_DEGRADED, "↳ Recovered",     \
 	  "The object is well again.")                                                             \
-	X(DRIFT_FOUND, "drift.found", WARN, RAISE, DRIFT_FOUND,                                    \
+	X(DRIFT_FOUND, "drift.found", WARN, RAISE, DRIFT_FOUND, "● Drift",                         \
 	  "Live state left the last applied state; see fields.")                                   \
-	X(DRIFT_HEALED, "drift.healed", INFO, RESOLVE, DRIFT_FOUND, "We wrote Git's value back.")  \
-	X(DRIFT_GONE, "drift.gone", INFO, RESOLVE, DRIFT_FOUND, "Others undid the drift.")         \
-	X(DRIFT_ADOPTED, "drift.adopted", INFO, RESOLVE, DRIFT_FOUND,                              \
+	X(DRIFT_HEALED, "drift.healed", INFO, RESOLVE, DRIFT_FOUND, "↳ Drift healed",              \
+	  "We wrote Git's value back.")                                                            \
+	X(DRIFT_GONE, "drift.gone", INFO, RESOLVE, DRIFT_FOUND, "↳ Drift undone",                  \
+	  "Others undid the drift.")                                                               \
+	X(DRIFT_ADOPTED, "drift.adopted", INFO, RESOLVE, DRIFT_FOUND, "↳ Drift adopted",           \
 	  "Git now says what live says.")                                                          \
-	X(DRIFT_OVERWRITTEN, "drift.overwritten", INFO, RESOLVE, DRIFT_FOUND,                      \
+	X(DRIFT_OVERWRITTEN, "drift.overwritten", INFO, RESOLVE, DRIFT_FOUND, "↳ Drift overwritten", \
 	  "A commit wrote the object and restored the drifted fields.")                            \
-	X(DRIFT_FIGHT, "drift.fight", ERROR, RAISE, DRIFT_FIGHT,                                   \
+	X(DRIFT_FIGHT, "drift.fight", ERROR, RAISE, DRIFT_FIGHT, "✖ Fight",                        \
 	  "Another writer changes the same field again and again.")                                \
-	X(DRIFT_SETTLED, "drift.settled", INFO, RESOLVE, DRIFT_FIGHT, "The fight is over.")        \
-	X(APP_ORPHANED, "app.orphaned", WARN, RAISE, APP_ORPHANED,                                 \
+	X(DRIFT_SETTLED, "drift.settled", INFO, RESOLVE, DRIFT_FIGHT, "↳ Fight settled",           \
+	  "The fight is over.")                                                                    \
+	X(APP_ORPHANED, "app.orphaned", WARN, RAISE, APP_ORPHANED, "● Orphaned",                   \
 	  "An app went and its objects stay.")                                                     \
-	X(APP_CONFLICT, "app.conflict", WARN, RAISE, APP_CONFLICT,                                 \
+	X(APP_CONFLICT, "app.conflict", WARN, RAISE, APP_CONFLICT, "● Conflict",                   \
 	  "Two apps, or two engines, claim one object.")                                           \
-	X(APP_SETTLED, "app.settled", INFO, RESOLVE, APP_CONFLICT, "The claim is settled.")        \
-	X(HOLD_STARTED, "hold.started", INFO, NOTE, HOLD_STARTED,                                  \
+	X(APP_SETTLED, "app.settled", INFO, RESOLVE, APP_CONFLICT, "↳ Settled",                    \
+	  "The claim is settled.")                                                                 \
+	X(HOLD_STARTED, "hold.started", INFO, NOTE, HOLD_STARTED, "‖ Held",                        \
 	  "A person asked for no writes to an object.")                                            \
-	X(HOLD_ENDED, "hold.ended", INFO, NOTE, HOLD_ENDED, "A person ended a hold.")              \
-	X(HOLD_EXPIRED, "hold.expired", WARN, NOTE, HOLD_EXPIRED, "A hold's time is over.")        \
-	X(SUSPEND_STARTED, "suspend.started", INFO, NOTE, SUSPEND_STARTED,                         \
+	X(HOLD_ENDED, "hold.ended", INFO, NOTE, HOLD_ENDED, "↳ Hold ended",                        \
+	  "A person ended a hold.")                                                                \
+	X(HOLD_EXPIRED, "hold.expired", WARN, NOTE, HOLD_EXPIRED, "● Hold expired",                \
+	  "A hold's time is over.")                                                                \
+	X(SUSPEND_STARTED, "suspend.started", INFO, NOTE, SUSPEND_STARTED, "‖ Suspended",          \
 	  "A person asked for no syncs.")                                                          \
-	X(SUSPEND_REMINDER, "suspend.reminder", WARN, NOTE, SUSPEND_REMINDER,                      \
+	X(SUSPEND_REMINDER, "suspend.reminder", WARN, NOTE, SUSPEND_REMINDER, "‖ Still suspended", \
 	  "A suspension without an end goes on.")                                                  \
-	X(SUSPEND_ENDED, "suspend.ended", INFO, NOTE, SUSPEND_ENDED, "Syncs go on.")               \
-	X(PERSON_APPROVED, "person.approved", INFO, NOTE, PERSON_APPROVED,                         \
+	X(SUSPEND_ENDED, "suspend.ended", INFO, NOTE, SUSPEND_ENDED, "↳ Resumed",                  \
+	  "Syncs go on.")                                                                          \
+	X(PERSON_APPROVED, "person.approved", INFO, NOTE, PERSON_APPROVED, "✔ Approved",           \
 	  "A person approved a plan.")                                                             \
-	X(PERSON_ALLOWED, "person.allowed", WARN, NOTE, PERSON_ALLOWED,                            \
+	X(PERSON_ALLOWED, "person.allowed", WARN, NOTE, PERSON_ALLOWED, "● Allowed",               \
 	  "A person let a refused commit pass.")                                                   \
-	X(CONFIG_REFUSED, "config.refused", ERROR, RAISE, CONFIG_REFUSED,                          \
+	X(CONFIG_REFUSED, "config.refused", ERROR, RAISE, CONFIG_REFUSED, "■ Documents refused",   \
 	  "New documents are wrong; the old ones stay in force.")                                  \
-	X(CONFIG_ACCEPTED, "config.accepted", INFO, RESOLVE, CONFIG_REFUSED,                       \
+	X(CONFIG_ACCEPTED, "config.accepted", INFO, RESOLVE, CONFIG_REFUSED, "↳ Documents accepted", \
 	  "The documents are good again.")                                                         \
-	X(TARGET_UNREACHABLE, "target.unreachable", WARN, RAISE, TARGET_UNREACHABLE,               \
+	X(TARGET_UNREACHABLE, "target.unreachable", WARN, RAISE, TARGET_UNREACHABLE, "✖ Target unreachable", \
 	  "A target does not answer.")                                                             \
-	X(TARGET_RECOVERED, "target.recovered", INFO, RESOLVE, TARGET_UNREACHABLE,                 \
+	X(TARGET_RECOVERED, "target.recovered", INFO, RESOLVE, TARGET_UNREACHABLE, "↳ Target recovered", \
 	  "The target answers again.")                                                             \
-	X(ALERT_FAILED, "alert.failed", WARN, RAISE, ALERT_FAILED,                                 \
+	X(ALERT_FAILED, "alert.failed", WARN, RAISE, ALERT_FAILED, "✖ Receiver failed",            \
 	  "A receiver does not take events.")                                                      \
-	X(ALERT_RECOVERED, "alert.recovered", INFO, RESOLVE, ALERT_FAILED,                         \
+	X(ALERT_RECOVERED, "alert.recovered", INFO, RESOLVE, ALERT_FAILED, "↳ Receiver recovered", \
 	  "The receiver takes events again.")                                                      \
-	X(DAEMON_STARTED, "daemon.started", INFO, NOTE, DAEMON_STARTED, "The daemon is ready.")    \
-	X(DAEMON_STOPPED, "daemon.stopped", INFO, NOTE, DAEMON_STOPPED,                            \
+	X(DAEMON_STARTED, "daemon.started", INFO, NOTE, DAEMON_STARTED, "… Daemon started",        \
+	  "The daemon is ready.")                                                                  \
+	X(DAEMON_STOPPED, "daemon.stopped", INFO, NOTE, DAEMON_STOPPED, "… Daemon stopped",        \
 	  "The daemon was asked to stop.")                                                         \
-	X(DAEMON_LEADER, "daemon.leader", INFO, NOTE, DAEMON_LEADER,                               \
+	X(DAEMON_LEADER, "daemon.leader", INFO, NOTE, DAEMON_LEADER, "… Daemon leads",             \
 	  "This replica took the lease.")                                                          \
-	X(DAEMON_ALIVE, "daemon.alive", INFO, NOTE, DAEMON_ALIVE, "For a dead man's switch.")
+	X(DAEMON_ALIVE, "daemon.alive", INFO, NOTE, DAEMON_ALIVE, "… Alive",                       \
+	  "For a dead man's switch.")
 enum event_kind {
-#define X(id, name, severity, role, of, meaning) EVENT_##id,
+#define X(id, name, severity, role, of, words, meaning) EVENT_##id,
 	EVENTS(X)
 #undef X
 	EVENT_KINDS
 };
 const char *event_name(enum event_kind k);
+const char *event_words(enum event_kind k); /* "● Drift": a sign and the state in words */
 const char *event_meaning(enum event_kind k);
 enum event_severity event_severity_of(enum event_kind k); /* the row's */
 enum event_role event_role_of(enum event_kind k);
@@ -153,7 +165,8 @@ struct event {
 /* One line each, no newline at the end. */
 void event_cloudevent(const struct event *e, struct buf *b);
 void event_flux(const struct event *e, struct buf *b);
-/* For chats: a first line with the state in words, then at most 12; control characters escaped. */
+/* For chats (interface.md 6): a first line with the state in words, then at most 12; control
+ * characters escaped. A message that only repeats the fields is left out. */
 void event_text(const struct event *e, struct buf *b);
 
 /* ------------------------------------------------------------------ incidents */

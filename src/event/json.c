@@ -185,6 +185,17 @@ static void value(const struct node *n, struct buf *b)
 		buf_char(b, '-');
 }
 
+/* "13:40" of "2026-11-22T13:40:07Z". */
+static void clock_of(str time, struct buf *b)
+{
+	size_t t = str_chr(time, 'T');
+
+	if (t == SIZE_MAX || time.n < t + 6)
+		return;
+	buf_str(b, STR(", "));
+	buf_escaped(b, str_sub(time, t + 1, 5));
+}
+
 static void field_text(const struct event_field *f, struct buf *b)
 {
 	buf_str(b, STR("\n  "));
@@ -194,40 +205,71 @@ static void field_text(const struct event_field *f, struct buf *b)
 	} else {
 		buf_str(b, STR("   git "));
 		value(f->git, b);
-		buf_str(b, STR(" -> live "));
+		buf_str(b, STR(" → live "));
 		value(f->live, b);
 	}
 	if (f->writer.manager.n) {
 		buf_str(b, STR("   "));
 		buf_escaped(b, f->writer.manager);
+		clock_of(f->writer.last_active, b);
 	}
 	if (f->origin.file.n) {
 		buf_str(b, STR("   from "));
 		buf_escaped(b, f->origin.file);
 		buf_printf(b, ":%u", f->origin.line);
 	}
+	if (f->origin.file.n && f->origin.commit.n) {
+		buf_str(b, STR(" ("));
+		buf_escaped(b, str_sub(f->origin.commit, 0, 7));
+		if (f->origin.signer.n) {
+			buf_str(b, STR(", "));
+			buf_escaped(b, f->origin.signer);
+		}
+		buf_char(b, ')');
+	}
+}
+
+/* What was done about it, and the command that ends it. */
+static void what_now(const struct event *e, struct buf *b)
+{
+	if (e->kind == EVENT_DRIFT_FOUND && str_eq(e->action, STR("none"))) {
+		buf_str(b, STR("Nothing was changed back"));
+		if (e->mode.n) {
+			buf_str(b, STR(" ("));
+			buf_escaped(b, e->mode);
+			buf_char(b, ')');
+		}
+		buf_str(b, e->release.n ? STR(".   ") : STR("."));
+	}
+	buf_escaped(b, e->release);
 }
 
 void event_text(const struct event *e, struct buf *b)
 {
-	size_t lines = 0, room;
+	CLEANUP(arena) struct arena *a = arena_new();
+	CLEANUP(buf) struct buf last = BUF_INIT;
+	size_t room;
 
-	buf_printf(b, "%s  ", event_name(e->kind));
+	buf_printf(b, "%s  ", event_words(e->kind));
 	buf_escaped(b, e->instance);
 	if (e->app.n || e->source.n) {
 		buf_str(b, STR(" / "));
 		buf_escaped(b, e->app.n ? e->app : e->source);
 	}
+	if (e->has_object) {
+		buf_str(b, STR("   "));
+		buf_escaped(b, obj_id_label(a, e->object));
+	}
 	if (e->revision.n) {
 		buf_str(b, STR("   "));
 		buf_escaped(b, str_sub(e->revision, 0, 7));
 	}
-	if (e->message.n) {
+	what_now(e, &last);
+	if (e->message.n && !e->fields_n) {
 		buf_str(b, STR("\n  "));
 		buf_escaped(b, e->message);
-		lines++;
 	}
-	room = TEXT_LINES - lines - (e->release.n ? 1 : 0);
+	room = TEXT_LINES - (last.n ? 1 : 0);
 	for (size_t i = 0; i < e->fields_n; i++) {
 		if (i + 1 == room && e->fields_n > room) {
 			buf_printf(b, "\n  and %zu more fields", e->fields_n - i);
@@ -235,8 +277,8 @@ void event_text(const struct event *e, struct buf *b)
 		}
 		field_text(&e->fields[i], b);
 	}
-	if (e->release.n) {
+	if (last.n) {
 		buf_str(b, STR("\n  "));
-		buf_escaped(b, e->release);
+		buf_str(b, buf_view(&last));
 	}
 }

@@ -6,10 +6,10 @@ static const struct {
 	enum event_severity severity;
 	enum event_role role;
 	enum event_kind of;
-	const char *meaning;
+	const char *words, *meaning;
 } rows[EVENT_KINDS] = {
-#define X(id, name, severity, role, of, meaning)                                                   \
-	[EVENT_##id] = {name, EVENT_##severity, EVENT_##role, EVENT_##of, meaning},
+#define X(id, name, severity, role, of, words, meaning)                                            \
+	[EVENT_##id] = {name, EVENT_##severity, EVENT_##role, EVENT_##of, words, meaning},
 	EVENTS(X)
 #undef X
 };
@@ -37,6 +37,11 @@ bool event_severity_from_name(str name, enum event_severity *ret)
 const char *event_name(enum event_kind k)
 {
 	return rows[k].name;
+}
+
+const char *event_words(enum event_kind k)
+{
+	return rows[k].words;
 }
 
 const char *event_meaning(enum event_kind k)

@@ -408,6 +408,7 @@ static void do_redeliver(struct sync_asked *q)
 		ask_fail(q, err_code(e) == ERR_NOT_FOUND ? 404 : 503, e);
 		return;
 	}
+	notify_wake(s->notify);
 	show_begin(s, &q->b, "EventList");
 	show_num(&q->b, "deliveries", n);
 	buf_str(&q->b, STR(",\"items\":[]"));

@@ -103,11 +103,11 @@ static void a_redacted_field_shows_no_value(void **state UNUSED)
 	assert_false(str_contains(buf_view(&json), STR("1234567")));
 	assert_false(str_contains(buf_view(&json), STR("7654321")));
 	assert_true(str_contains(buf_view(&json), STR("\"redacted\":true")));
-	assert_string_equal(text.p, "drift.found  prod-eu / mail   3f2a91c\n"
-				    "  Deployment mail/mail .spec.replicas: git 3, live 5\n"
-				    "  .spec.replicas   changed (value not shown)   kubectl-edit"
-				    "   from apps/mail/replicas.yaml:4\n"
-				    "  leeboard drift mail --heal");
+	assert_string_equal(text.p,
+			    "● Drift  prod-eu / mail   Deployment mail/mail   3f2a91c\n"
+			    "  .spec.replicas   changed (value not shown)   kubectl-edit, 13:40"
+			    "   from apps/mail/replicas.yaml:4 (2c9f10b, ana@example.org)\n"
+			    "  Nothing was changed back.   leeboard drift mail --heal");
 }
 
 static void flux_knows_info_and_error_only(void **state UNUSED)
@@ -138,12 +138,12 @@ static void a_chat_gets_at_most_thirteen_lines_without_control_characters(void *
 		many[i] = e.fields[0];
 	e.fields = many;
 	e.fields_n = ARRAY_LEN(many);
-	e.message = STR("pushed by \x1b[31mme");
+	e.release = STR("leeboard \x1b[31mdrift");
 	event_text(&e, &b);
 	for (size_t i = 0; i < b.n; i++)
 		lines += b.p[i] == '\n';
 	assert_int_equal(lines, 13);
-	assert_true(str_contains(buf_view(&b), STR("\n  and 31 more fields\n")));
+	assert_true(str_contains(buf_view(&b), STR("\n  and 30 more fields\n")));
 	assert_true(str_chr(buf_view(&b), '\x1b') == SIZE_MAX);
 }
 

@@ -786,14 +786,15 @@ static void test_a_chat_gets_text_and_no_mention_of_a_strangers(void **state)
 	secret(y, "url", "http://127.0.0.1:PORT/services/T0/B0/secretpath\n");
 	configure(y, ALERT(CHAT, "  group: 0s\n  summary: cluster <one>"));
 	e.message = STR("<!channel> & more");
+	e.fields_n = 0;
 	say(y, e);
 	r = heard(y, 1);
 	assert_true(str_starts(r[0], STR("POST /services/T0/B0/secretpath HTTP/1.1\r\n")));
 	is_str(body_of(r[0]),
-	       "{\"text\":\"cluster &lt;one&gt;\\n*drift.found  prod-eu / mail   3f2a91c*\\n"
-	       "  &lt;!channel&gt; &amp; more\\n  .spec.replicas   git - -&gt; live -   "
-	       "kubectl-edit\","
-	       "\"channel\":\"#ops\",\"username\":\"leeboard\"}");
+	       "{\"text\":\"cluster &lt;one&gt;\\n*● Drift  prod-eu / mail   Deployment mail/mail  "
+	       " "
+	       "3f2a91c*\\n  &lt;!channel&gt; &amp; more\",\"channel\":\"#ops\",\"username\":"
+	       "\"leeboard\"}");
 }
 
 static void test_what_begins_together_and_shares_a_cause_is_one_message(void **state)
@@ -813,9 +814,9 @@ static void test_what_begins_together_and_shares_a_cause_is_one_message(void **s
 	clock_turn(y->l, 200);
 	r = heard(y, 2);
 	text = member(y, r[0], "text");
-	assert_true(str_starts(text, STR("8 x drift.found\n*drift.found  prod-eu / mail")));
+	assert_true(str_starts(text, STR("8 x drift.found\n*● Drift  prod-eu / mail")));
 	assert_true(str_ends(text, STR("and 3 more: leeboard events")));
-	assert_true(str_starts(member(y, r[1], "text"), STR("*sync.finished")));
+	assert_true(str_starts(member(y, r[1], "text"), STR("*✔ Deployed")));
 	clock_turn(y->l, 6 * SECOND);
 	heard(y, 0);
 }
