@@ -359,6 +359,7 @@ static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 	const struct target_apply *x = &c->what;
 	struct text *t = ARENA_NEW(a, struct text);
 	const struct node *desired, *result;
+	struct err *e;
 	bool left_over;
 
 	*t = (struct text){obj_id_label(a, x->id), x->json};
@@ -401,7 +402,11 @@ static struct err *prepare_apply(struct dir_batch *b, struct dir_call *c)
 			doc_elsewhere(b, x, w->name.p);
 		if (x->create && !mine)
 			return is_taken(d, w, a, x->id);
-		TRY(dir_merge(a, d, x->id, last, desired, live, x->force || last, &result));
+		e = dir_merge(a, d, x->id, last, desired, live, x->force || mine, &result);
+		if (e) {
+			err_free(e); /* only of what is not ours: a value that is another's */
+			return is_taken(d, w, a, x->id);
+		}
 		c->outcome = node_equal_strict(result, live) ? TARGET_UNCHANGED : TARGET_CHANGED;
 		if (c->outcome == TARGET_CHANGED)
 			w->docs.p[at] = result;
@@ -726,8 +731,8 @@ static void batch_done(void *arg)
 			dir_free(d);
 		return;
 	}
-	if (d->ready && !dir_is_there(d))
-		dir_lose(d, STR("is gone"));
+	if (d->ready && dir_missing(d).n)
+		dir_lose(d, dir_missing(d));
 	if (d->first || d->checks)
 		dir_pump_soon(d);
 }
@@ -785,8 +790,8 @@ static void start_batch(struct dir *d)
 
 static struct err *unreachable(const struct dir *d)
 {
-	return err_new(ERR_TARGET_UNREACHABLE, "'" STR_FMT "' is %s", STR_ARG(d->path),
-		       d->lost ? "gone" : "not open");
+	return err_new(ERR_TARGET_UNREACHABLE, "'" STR_FMT "' " STR_FMT, STR_ARG(d->path),
+		       STR_ARG(d->lost ? d->why : STR("is not open")));
 }
 
 static void answer_one(struct dir *d, struct dir_call *c)
@@ -845,8 +850,8 @@ static void pump(void *arg)
 	for (unsigned i = 0; i < DIR_SLICE && d->first && !d->closing; i++) {
 		struct dir_call *c = d->first;
 
-		if (c->op != DIR_READY && d->ready && !dir_is_there(d))
-			dir_lose(d, STR("is gone"));
+		if (c->op != DIR_READY && d->ready && dir_missing(d).n)
+			dir_lose(d, dir_missing(d));
 		if (d->closing)
 			break;
 		if (c != d->first)

@@ -202,6 +202,7 @@ struct dir {
 	bool state_inside, state_given;
 	int fd, state_fd, lock_fd; /* -1: not open */
 	bool ready, lost;
+	str why; /* of lost */
 	dev_t dev; /* of the folder as it was last opened */
 	uint8_t key[32];
 	struct dir_app **apps;
@@ -264,7 +265,8 @@ void dir_commit(struct dir_batch *b); /* in the pool */
 struct err *dir_open_folders(struct dir *d) MUST_CHECK; /* again is fine */
 void dir_close_folders(struct dir *d);
 void dir_clear(int fd, str folder);      /* every file in it */
-bool dir_is_there(const struct dir *d); /* the path still leads to the folder that we have open */
+/* Why the paths do not lead to the folders that we have open; empty: they do. */
+str dir_missing(const struct dir *d);
 struct dir_app *dir_app_of(struct dir *d, str name); /* NULL: nothing is known of it */
 struct dir_app *dir_app_make(struct dir *d, str name);
 void dir_app_drop(struct dir *d, struct dir_app *a);

@@ -452,12 +452,19 @@ static struct err *restore_apps(struct dir *d)
 	return NULL;
 }
 
-bool dir_is_there(const struct dir *d)
+static bool leads_to(str path, int folder)
 {
-	struct stat path, open;
+	struct stat there, open;
 
-	return d->fd >= 0 && stat(d->path.p, &path) == 0 && fstat(d->fd, &open) == 0 &&
-	       path.st_dev == open.st_dev && path.st_ino == open.st_ino;
+	return folder >= 0 && stat(path.p, &there) == 0 && fstat(folder, &open) == 0 &&
+	       there.st_dev == open.st_dev && there.st_ino == open.st_ino;
+}
+
+str dir_missing(const struct dir *d)
+{
+	if (!leads_to(d->path, d->fd))
+		return STR("is gone");
+	return leads_to(d->state, d->state_fd) ? STR_NONE : STR("has lost its state folder");
 }
 
 void dir_close_folders(struct dir *d)
@@ -564,7 +571,7 @@ static struct err *open_all(struct dir *d)
 
 struct err *dir_open_folders(struct dir *d)
 {
-	if (d->ready && dir_is_there(d))
+	if (d->ready && !dir_missing(d).n)
 		return NULL;
 	dir_close_folders(d);
 

@@ -94,8 +94,8 @@ static void quiet(void *arg)
 	}
 	if (next)
 		arm(d, next - now);
-	if (d->checks && !dir_is_there(d))
-		dir_lose(d, STR("is gone"));
+	if (d->checks && dir_missing(d).n)
+		dir_lose(d, dir_missing(d));
 }
 
 static void on_name(struct dir *d, const char *name)
@@ -116,8 +116,8 @@ static void look(void *arg);
 /* Something happened to the folder itself. */
 static void on_folder(struct dir *d)
 {
-	if (!d->lost && !dir_is_there(d)) {
-		dir_lose(d, STR("is gone"));
+	if (!d->lost && dir_missing(d).n) {
+		dir_lose(d, dir_missing(d));
 	} else if (d->lost) {
 		timer_stop(d->look);
 		d->look = timer_start(d->head.loop, 0, look, d);
@@ -159,7 +159,7 @@ static void on_events(void *arg, int events)
 				continue; /* of others, or of a watch that we ended */
 			else if (e->mask &
 				 (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
-				dir_lose(d, STR("is gone"));
+				dir_lose(d, dir_missing(d));
 			else if (e->len && e->name[0] != '.')
 				on_name(d, e->name);
 		}
@@ -225,6 +225,7 @@ void dir_lose(struct dir *d, str why)
 	if (d->lost || d->busy) /* a batch that ends looks for itself */
 		return;
 	d->lost = true;
+	d->why = why.n ? why : STR("is gone");
 	if (d->wd >= 0)
 		inotify_rm_watch(d->inotify, d->wd);
 	d->wd = -1;
@@ -232,7 +233,7 @@ void dir_lose(struct dir *d, str why)
 	dir_checks_drop(d);
 	for (size_t i = 0; i < d->files.n; i++)
 		d->files.p[i].dirty_last = 0; /* everything is listed when it is there again */
-	buf_printf(&b, "'" STR_FMT "' " STR_FMT, STR_ARG(d->path), STR_ARG(why));
+	buf_printf(&b, "'" STR_FMT "' " STR_FMT, STR_ARG(d->path), STR_ARG(d->why));
 	if (!d->look)
 		d->look = timer_start(d->head.loop, DIR_LOOK_AGAIN, look, d);
 

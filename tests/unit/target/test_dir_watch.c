@@ -170,6 +170,29 @@ static void a_folder_that_was_removed_is_made_again_with_what_we_know(void **sta
 	place_end(&p);
 }
 
+static void a_state_folder_that_was_removed_is_made_again_with_what_we_know(void **state)
+{
+	struct place p;
+	str uid;
+
+	(void)state;
+	place_watch(&p);
+	listed(&p);
+	uid = arena_str(p.a, target_uid(p.t));
+	assert_int_equal(nftw(path_in(&p, ".leeboard").p, place_rm, 16, FTW_DEPTH | FTW_PHYS), 0);
+	apply(&p, WEB, config_map(&p, "web", "{\"a\":\"2\"}"));
+	check_err(&p, ERR_TARGET_UNREACHABLE,
+		  arena_printf(p.a, "'%s' has lost its state folder", p.live).p);
+	check_ok(place_open(&p));
+	told(&p, "listed ConfigMap \n");
+	check_text(p.told, "lost\nfound\nlisting ConfigMap \nseen ConfigMap shop/web a=1\nlisted "
+			   "ConfigMap \n");
+	assert_true(str_eq(uid, target_uid(p.t)));
+	check_text(file(&p, ".leeboard/app/inventory.tsv"), "/ConfigMap/shop/web\tv1\t\tc\tl\n");
+	apply_ok(&p, WEB, config_map(&p, "web", "{\"a\":\"2\"}"), TARGET_CHANGED);
+	place_end(&p);
+}
+
 static void a_disk_that_is_not_mounted_is_no_empty_folder(void **state)
 {
 	struct place p;
@@ -300,6 +323,7 @@ int main(void)
 		cmocka_unit_test(our_own_writes_and_files_of_others_are_not_told),
 		cmocka_unit_test(a_folder_that_went_is_lost_and_found_when_it_is_there_again),
 		cmocka_unit_test(a_folder_that_was_removed_is_made_again_with_what_we_know),
+		cmocka_unit_test(a_state_folder_that_was_removed_is_made_again_with_what_we_know),
 		cmocka_unit_test(a_disk_that_is_not_mounted_is_no_empty_folder),
 		cmocka_unit_test(an_overflow_lists_everything_again),
 		cmocka_unit_test(only_the_object_that_changed_matters_in_a_shared_file),
