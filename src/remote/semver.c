@@ -352,7 +352,9 @@ static bool greater(const struct test *t, const struct remote_version *v)
 		return remote_version_cmp(v, &t->v) > 0;
 	if (v->major != t->v.major)
 		return v->major > t->v.major;
-	return t->patch_dirty && v->minor > t->v.minor;
+	if (t->minor_dirty)
+		return false;
+	return t->patch_dirty ? v->minor > t->v.minor : remote_version_cmp(v, &t->v) > 0;
 }
 
 static bool at_most(const struct test *t, const struct remote_version *v)

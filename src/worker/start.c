@@ -28,10 +28,24 @@ struct worker {
 	char room[FRAME_HEADER + FRAME_MAX_BODY + 1]; /* one more than fits: a longer one shows */
 };
 
+/* Keys and tokens travel as inputs: our copies of them do not outlive the job. */
+static void wipe_inputs(struct worker *w)
+{
+	for (size_t i = 0; i < w->job.blobs_n; i++) {
+		str bytes = w->job.blobs[i].bytes;
+
+		if (bytes.n)
+			mem_wipe((char *)(uintptr_t)bytes.p, bytes.n);
+	}
+	if (w->w.b.cap)
+		mem_wipe(w->w.b.p, w->w.b.cap);
+}
+
 static void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	wipe_inputs(w);
 	loop_fd_stop(w->watch);
 	timer_stop(w->timer);
 	if (w->fd >= 0)
