@@ -164,9 +164,10 @@ static msec backoff(unsigned tries)
 }
 
 /* True: it will be tried again. */
-static bool again(struct kube_req *r)
+static bool again(struct kube_req *r, bool slow)
 {
-	if (r->ask.lane == KUBE_STREAM || ++r->tries >= KUBE_TRIES)
+	r->tries += slow ? 2 : 1; /* each took KUBE_TIMEOUT already */
+	if (r->ask.lane == KUBE_STREAM || r->tries >= KUBE_TRIES)
 		return false;
 	rest(r, backoff(r->tries));
 	return true;
@@ -313,7 +314,8 @@ static void on_done(void *arg, const struct http_response *h, struct err *e)
 	r->call = NULL;
 	count(r, h ? h->status : 0);
 	if (e) {
-		if (err_code(e) != ERR_TLS && err_code(e) != ERR_LIMIT && !r->streaming && again(r))
+		if (err_code(e) != ERR_TLS && err_code(e) != ERR_LIMIT && !r->streaming &&
+		    again(r, err_code(e) == ERR_TIMEOUT))
 			err_free(e);
 		else
 			unreachable(r, e);
@@ -327,7 +329,8 @@ static void on_done(void *arg, const struct http_response *h, struct err *e)
 		return;
 	if (p.status == 401 && refused(r))
 		return;
-	if (p.status >= 500 && p.status != 501 && !kube_is_final(p.status, p.body) && again(r))
+	if (p.status >= 500 && p.status != 501 && !kube_is_final(p.status, p.body) &&
+	    again(r, false))
 		return;
 	if (p.status == 401 || p.status == 429 ||
 	    (p.status >= 500 && !kube_is_final(p.status, p.body))) {

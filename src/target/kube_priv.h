@@ -32,6 +32,7 @@
 #define KUBE_PRESSURE_MOST (2 * MINUTE) /* 429 for as long as this is a failure */
 #define KUBE_PAGE 500u                  /* objects of one page of a list */
 #define KUBE_STREAM_IDLE (90 * SECOND)  /* without a bookmark or any byte: dead */
+#define KUBE_STREAM_BEGIN (30 * SECOND) /* until the server has taken it */
 #define KUBE_MAX_LINE (8u << 20)        /* one watch event; etcd keeps objects of 1.5 MiB */
 #define KUBE_MESSAGE_MOST 1000u         /* bytes of a server's sentence that we pass on */
 

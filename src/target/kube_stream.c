@@ -11,7 +11,7 @@ struct kube_stream {
 	struct buf path, line;
 	struct kube_what what;
 	struct err *failed;
-	bool busy, dead;
+	bool busy, dead, begun;
 };
 
 static void release(struct kube_stream *s)
@@ -63,19 +63,24 @@ static void fail(struct kube_stream *s, struct err *e)
 	s->ending = timer_start(s->k->t.loop, 0, on_ending, s);
 }
 
+static msec patience(const struct kube_stream *s)
+{
+	return s->begun ? KUBE_STREAM_IDLE : KUBE_STREAM_BEGIN;
+}
+
 static void on_idle(void *arg)
 {
 	struct kube_stream *s = arg;
 
 	s->idle = NULL;
 	fail(s, err_new(ERR_TARGET_UNREACHABLE, "the server has been silent for %lld s",
-			(long long)(KUBE_STREAM_IDLE / SECOND)));
+			(long long)(patience(s) / SECOND)));
 }
 
 static void alive(struct kube_stream *s)
 {
 	timer_stop(s->idle);
-	s->idle = timer_start(s->k->t.loop, KUBE_STREAM_IDLE, on_idle, s);
+	s->idle = timer_start(s->k->t.loop, patience(s), on_idle, s);
 }
 
 static bool event_of(str type, enum kube_event *ret)
@@ -125,7 +130,7 @@ static void on_data(void *arg, str bytes)
 
 	if (s->dead || s->failed)
 		return;
-	s->busy = true;
+	s->busy = s->begun = true;
 	alive(s);
 	if (!bytes.n && s->cb.begin)
 		s->cb.begin(s->arg);

@@ -322,6 +322,24 @@ def test_a_cancelled_call_is_never_answered(kube, edge):
     assert edge.answers == {}
 
 
+def test_a_group_whose_server_is_down_is_unknown_and_not_empty(kube, edge):
+    group = edge.ns + '.test'
+    kube.create({'apiVersion': 'apiregistration.k8s.io/v1', 'kind': 'APIService', 'metadata': {'name': 'v1.' + group}, 'spec': {
+        'group': group, 'version': 'v1', 'groupPriorityMinimum': 100, 'versionPriority': 100, 'insecureSkipTLSVerify': True,
+        'service': {'name': 'nowhere', 'namespace': edge.ns}}})
+    end = time.monotonic() + LIMIT
+    while not edge.ok('facts', group=group, version='v1', kind='Other')['serves'] and time.monotonic() < end:
+        edge.ok('discover')     # the aggregator hears of it some time after its creation; nothing says when
+    said = "the server cannot say what is in API group '%s/v1' now: nothing is known of its Other objects" % group
+    other = {'apiVersion': group + '/v1', 'kind': 'Other', 'metadata': {'name': 'x'}}
+    a = edge.do('get', ids=[{'id': '%s/Other/%s/x' % (group, edge.ns), 'version': 'v1'}, {'id': '/ConfigMap/%s/x' % edge.ns, 'version': 'v1'}])
+    assert (a['code'], a['message']) == ('TargetUnreachable', said)
+    assert ['failed' in o for o in a['objects']] == [True, False]
+    assert apply(edge, marked(other, edge), create=True)['message'] == said
+    assert edge.do('delete', id='%s/Other/%s/x' % (group, edge.ns), version='v1', uid='u')['message'] == said
+    assert apply(edge, marked(configmap('a', k='v'), edge), create=True)['outcome'] == 'created', 'others go on'
+
+
 # ---------------------------------------------------------------- take over
 
 def test_what_kubectl_applied_is_taken_over_whole(cluster, kube, edge):
