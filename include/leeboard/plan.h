@@ -75,6 +75,7 @@ struct plan_object {
 	const struct node *applied; /* the target's last-applied tree; NULL: it keeps none */
 	str wanted_by;   /* another App of this target wants it in this rollout (or, not part of it, now) */
 	str owned_by;    /* another App of this instance has it in its inventory */
+	enum inv_origin owned_origin; /* as that inventory says; 0: not known */
 	bool added_since; /* it came after the tree that Git now returns to */
 };
 struct plan_look {

@@ -170,6 +170,9 @@ static void existing(struct building *b, const struct want *w, const struct inv_
 		break;
 	case CLAIM_TRANSFER:
 		s->action = PLAN_TRANSFER;
+		/* Made by one App of this instance it is made by us. */
+		if (k->owned_origin)
+			s->origin = k->owned_origin;
 		break;
 	case CLAIM_OURS:
 		/* It had left Git: it is written, so that the inventory has it as live again. */

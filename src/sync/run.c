@@ -494,8 +494,10 @@ static void look_of(void *arg, obj_id id, struct plan_object *ret)
 		x = o->run && o->run->new ? o->run->new : o->now;
 		if (x && wants_get(x->wants, id))
 			ret->wanted_by = str_from(o->name);
-		if (o->inv && inventory_get(o->inv, id))
+		if (o->inv && inventory_get(o->inv, id)) {
 			ret->owned_by = str_from(o->name);
+			ret->owned_origin = inventory_get(o->inv, id)->origin;
+		}
 	}
 }
 

@@ -20,6 +20,8 @@ def test_an_object_moves_between_apps_in_one_commit_and_is_never_gone(daemon, ma
     d.wait(repo.commit({new + '/web.yaml': manifest(config('web', {'a': '2'}, namespace='shop'))}))
     assert live.names() == ['ConfigMap/other', 'ConfigMap/shop/web', 'ConfigMap/stay']
     assert live.get('ConfigMap/shop/web')['data'] == {'a': '2'}
+    with open('%s/.leeboard/%s/inventory.tsv' % (live.path, new), encoding='utf-8') as f:
+        assert '/ConfigMap/shop/web\tv1\t\tc\tl\n' in f.read()
     assert not d.events('sync.failed', 'app.conflict', 'drift.found', since=before)
     # It is the new App's now: that one deletes it, and the old one does not miss it.
     d.wait(repo.commit({new + '/web.yaml': None}))

@@ -226,6 +226,7 @@ static void look_of(void *arg, obj_id id, struct plan_object *ret)
 	ret->in_sync = ret->sent && !flag(k, "touched", false);
 	ret->wanted_by = node_get_text(k, STR("wantedBy"));
 	ret->owned_by = node_get_text(k, STR("ownedBy"));
+	ret->owned_origin = ret->owned_by.n ? INV_CREATED : 0;
 	ret->added_since = flag(k, "addedSince", false);
 	if (x->unseen)
 		return;
@@ -281,7 +282,7 @@ static void print_step(struct buf *b, struct arena *a, const struct plan *p,
 			   STR_ARG(obj_id_label(a, p->steps[s->blocked_by].id)));
 	if (s->timeout != 5 * MINUTE)
 		buf_printf(b, " timeout " STR_FMT, STR_ARG(duration_short(a, s->timeout)));
-	if (s->action == PLAN_ADOPT && s->origin == INV_ADOPTED)
+	if (s->origin == INV_ADOPTED && s->want)
 		buf_str(b, STR(" as adopted"));
 	if (s->why.n)
 		buf_printf(b, ": " STR_FMT, STR_ARG(s->why));
