@@ -230,6 +230,8 @@ void show_result(struct client *c, const struct node *s, struct buf *b)
 		buf_str(b, message);
 	else if (!str_eq(outcome, STR("healthy")) && reason.n)
 		buf_str(b, say(c, reason));
+	else if (str_eq(outcome, STR("waiting")))
+		buf_printf(b, "'leeboard status " STR_FMT "' says for what", STR_ARG(app));
 	else
 		counts_words(c, s, b);
 	buf_char(b, '\n');

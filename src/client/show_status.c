@@ -87,11 +87,21 @@ static void head_line(struct client *c, const struct node *doc, struct buf *b)
 	buf_char(b, '\n');
 }
 
+static str resume_of(struct client *c, const struct node *item)
+{
+	return sayf(c, "leeboard resume %s/" STR_FMT, is_kind(item, "Source") ? "source" : "app",
+		    STR_ARG(full_name(c, item)));
+}
+
 /* "Refused 8c0d3fe: not signed" */
 static str source_state(struct client *c, const struct node *s)
 {
 	str state = get(s, "state"), message = get(s, "message"), why = refusal_of(c, message);
 
+	if (str_eq(state, STR("Suspended")))
+		return sayf(c, STR_FMT "%s" STR_FMT "  " STR_FMT, STR_ARG(say(c, state)),
+			    message.n ? ": " : "", STR_ARG(say(c, message)),
+			    STR_ARG(resume_of(c, s)));
 	if (!message.n || str_eq(state, STR("Ready")))
 		return say(c, state);
 	if (why.n < message.n && get(s, "offered").n)
@@ -391,6 +401,21 @@ static void pair(struct buf *b, const char *word, str value)
 	buf_printf(b, "%-8s " STR_FMT, word, STR_ARG(value));
 }
 
+/* The command that ends the state, wherever it is shown. */
+static void next_line(struct client *c, const struct node *item, struct buf *b)
+{
+	str next = say(c, get(item, "next"));
+
+	if (!next.n)
+		next = say(c, get(item, "release"));
+	if (!next.n)
+		next = commands_of(c, node_get(item, STR("needs")));
+	if (!next.n && str_eq(get(item, "state"), STR("Suspended")))
+		next = resume_of(c, item);
+	if (next.n)
+		buf_printf(b, "\nNext: " STR_FMT "\n", STR_ARG(next));
+}
+
 static void show_app(struct client *c, const struct node *app, struct buf *b)
 {
 	const struct node *commit = node_get(app, STR("commit")), *waves = get_list(app, "waves");
@@ -474,10 +499,7 @@ static void show_app(struct client *c, const struct node *app, struct buf *b)
 				STR_ARG(counted(c, get_int(o, "total", 0), "object", "objects")));
 		buf_char(b, '\n');
 	}
-	if (get(app, "next").n)
-		buf_printf(b, "\nNext: " STR_FMT "\n", STR_ARG(say(c, get(app, "next"))));
-	else if (get(app, "release").n)
-		buf_printf(b, "\nNext: " STR_FMT "\n", STR_ARG(say(c, get(app, "release"))));
+	next_line(c, app, b);
 }
 
 static void show_source(struct client *c, const struct node *s, struct buf *b)
@@ -531,6 +553,8 @@ static void show_source(struct client *c, const struct node *s, struct buf *b)
 				   STR_ARG(duration_format(c->a, (msec)(interval * 1000))));
 		buf_char(b, '\n');
 	}
+	if (get(s, "by").n)
+		buf_printf(b, "By       " STR_FMT "\n", STR_ARG(say(c, get(s, "by"))));
 	if (get_time(s, "until", &t))
 		buf_printf(b, "Until    " STR_FMT "\n", STR_ARG(clock_of(c, t, false)));
 	if (apps) {
@@ -540,10 +564,7 @@ static void show_source(struct client *c, const struct node *s, struct buf *b)
 				   STR_ARG(say(c, node_text(apps->items[i]))));
 		buf_char(b, '\n');
 	}
-	if (get(s, "next").n)
-		buf_printf(b, "\nNext: " STR_FMT "\n", STR_ARG(say(c, get(s, "next"))));
-	else if (get(s, "release").n)
-		buf_printf(b, "\nNext: " STR_FMT "\n", STR_ARG(say(c, get(s, "release"))));
+	next_line(c, s, b);
 }
 
 void show_one(struct client *c, const struct node *doc, struct buf *b)

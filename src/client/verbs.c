@@ -567,6 +567,49 @@ static int events_then_follow(struct client *c, const struct query *q)
 	return verb_events_follow(c, last > 0 ? (uint64_t)last : 0, last > 0);
 }
 
+/* All of a time: page by page, and of those the last `most` (0: all). */
+static int events_since(struct client *c, str from, uint64_t most)
+{
+	struct {
+		const struct node **p;
+		size_t n, cap;
+	} all = {0};
+	str after = STR("");
+
+	for (;;) {
+		CLEANUP(query) struct query q = {0};
+		const struct node *items;
+		struct answer a;
+		struct err *e;
+		int64_t next;
+
+		query_init(&q, false, "events");
+		query_add(&q, "since", from);
+		query_add(&q, "type", verb_value(&c->words, "--type"));
+		query_add(&q, "app", verb_value(&c->words, "--app"));
+		query_add(&q, "after", after);
+		query_add(&q, "limit", STR("1000"));
+		e = client_ask(c, &q, &a);
+		if (e || a.status >= 400)
+			return e ? fail(c, e) : finish(c, &a, show_events);
+		items = get_list(a.doc, "items");
+		for (size_t i = 0; items && i < items->n; i++)
+			*ARENA_PUSH(c->a, &all) = items->items[i];
+		next = get_int(a.doc, "next", 0);
+		if (!items || next <= 0)
+			break;
+		after = sayf(c, "%lld", (long long)next);
+	}
+	for (size_t i = most && all.n > most ? all.n - (size_t)most : 0; i < all.n; i++) {
+		if (c->format == FORMAT_NAME)
+			buf_printf(&c->out, STR_FMT "\n", STR_ARG(say(c, get(all.p[i], "id"))));
+		else
+			show_event(c, all.p[i], &c->out);
+	}
+	flush_out(c);
+	return 0;
+}
+
 static int verb_events(struct client *c)
 {
 	CLEANUP(query) struct query q = {0};
@@ -583,6 +626,12 @@ static int verb_events(struct client *c)
 	if (id.n) {
 		one_named(&q, true, "events", id, "/redeliver");
 		return ask_and_finish(c, &q, show_events);
+	}
+	if (from.n && !follow && !verb_has(&c->words, "--failed") && c->format != FORMAT_JSON) {
+		uint64_t most = 0;
+
+		(void)str_to_u64(verb_value(&c->words, "--count"), &most);
+		return events_since(c, from, most);
 	}
 	query_init(&q, false, "events");
 	query_add(&q, "since", from);

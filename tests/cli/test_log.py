@@ -76,6 +76,14 @@ def test_events_come_from_the_log(client, daemon):
     assert client.screen('events') == (0, '')
 
 
+def test_all_events_since_a_time_come_page_by_page(client, daemon):
+    path = 'GET /api/v1/events?since=2026-11-20T00%3A00%3A00.000Z'
+    daemon.answers[path + '&limit=1000'] = doc('EventList', items=[event(1, 'a', 'web', 'x'), event(2, 'b', 'web', 'x')], next=2)
+    daemon.answers[path + '&after=2&limit=1000'] = doc('EventList', items=[event(3, 'c', 'web', 'x')])
+    assert client.screen('events', '--since', '2026-11-20', '-o', 'name') == (0, 'E-000001\nE-000002\nE-000003\n')
+    assert client.screen('events', '--since', '2026-11-20', '-n', '2', '-o', 'name') == (0, 'E-000002\nE-000003\n')
+
+
 def read_lines(p, n):
     return ''.join(p.stdout.readline() for _ in range(n))
 

@@ -142,6 +142,16 @@ def test_one_source_is_shown_with_what_it_refuses(client, daemon):
     assert client.screen('status', 'fleet') == (0, SOURCE)
 
 
+def test_what_ends_a_suspension_stands_beside_it(client, daemon):
+    source = {'kind': 'Source', 'name': 'fleet', 'ref': 'main', 'state': 'Suspended', 'by': 'ana', 'message': 'moving house'}
+    daemon.answers['GET /api/v1/status'] = status([source])
+    assert client.screen('status')[1].endswith('  Suspended: moving house  leeboard resume source/fleet\n')
+    daemon.answers['GET /api/v1/apps/web'] = doc('Status', app=app('web', state='Suspended', by='ana', message='moving house',
+                                                                   until='2026-11-22T15:00:00Z'))
+    out = client.screen('status', 'web')[1]
+    assert '  moving house\n  by ana\n  until 15:00\n' in out and out.endswith('\nNext: leeboard resume app/web\n')
+
+
 def test_what_is_not_there_is_said_with_the_nearest(client, daemon):
     daemon.answers['GET /api/v1/apps/wbe'] = (404, 2, error('not-found', "no App 'wbe'", hint="did you mean 'web'?"))
     p = client.run('status', 'wbe')
