@@ -150,6 +150,7 @@ struct event {
 	str app, source; /* one of them, or neither: the daemon itself */
 	str incident; /* incidents_apply fills it in */
 	uint64_t sequence; /* per source, without gaps; the store counts */
+	uint64_t number;   /* over all events: the place in the stream; 0: not kept yet */
 	str revision, message, release; /* release: the command that ends it */
 	bool has_object;
 	obj_id object;

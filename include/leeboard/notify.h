@@ -57,7 +57,7 @@ DEFINE_CLEANUP(notify, notify_free)
  * address go to the new one; those of one that is gone are dropped, and the log says how many. */
 MUST_CHECK struct err *notify_config(struct notify *n, const struct config *c);
 
-/* Fills in what e has not: id, time, instance, incident, sequence, in `a`. verdict (may be NULL):
+/* Fills in what e has not: id, time, instance, incident, sequence, number, in `a`. verdict (may be NULL):
  * INCIDENT_SAY when it was said; otherwise nothing was, since people know (or never knew) of it. On an
  * error nothing was said and nothing changed; inside a transaction of the caller's that one fails as
  * a whole, and after it nothing of this was said either. */

@@ -102,12 +102,12 @@ void sync_ask(struct sync *s, const struct sync_question *q,
 	      void (*fn)(void *arg, const struct sync_answer *a), void *arg, struct sync_asked **ret);
 void sync_unask(struct sync_asked *a); /* the asker went away; NULL is fine */
 
-/* Everything that happens, as it happens: durable events (sequence > 0, json is the CloudEvent), and
- * progress of syncs (sequence 0, json {"kind":"Progress","app","revision","wave","waves","object",
+/* Everything that happens, as it happens: durable events (number > 0, as in `events`; json is the CloudEvent), and
+ * progress of syncs (number 0, json {"kind":"Progress","app","revision","wave","waves","object",
  * "action","result","message"}), for SSE and for the lines of `leeboard sync`. */
 struct sync_listener;
 struct sync_listener *sync_listen(struct sync *s,
-				  void (*fn)(void *arg, uint64_t sequence, str name, str json),
+				  void (*fn)(void *arg, uint64_t number, str name, str json),
 				  void *arg);
 void sync_unlisten(struct sync_listener *l); /* NULL is fine */
 

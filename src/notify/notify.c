@@ -425,6 +425,7 @@ static struct err *say(struct notify *n, struct arena *a, struct event *e,
 	uint64_t number;
 
 	TRY(o->next(o->self, emitter, &number, &e->sequence));
+	e->number = number;
 	e->id = notify_id(a, notify_now(n), number);
 	if (event_role_of(e->kind) == EVENT_RESOLVE)
 		TRY(close_all(n, a, e, &raised));

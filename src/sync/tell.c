@@ -5,12 +5,12 @@
 
 struct sync_listener {
 	struct sync *s;
-	void (*fn)(void *arg, uint64_t sequence, str name, str json);
+	void (*fn)(void *arg, uint64_t number, str name, str json);
 	void *arg;
 };
 
 struct sync_listener *
-sync_listen(struct sync *s, void (*fn)(void *arg, uint64_t sequence, str name, str json), void *arg)
+sync_listen(struct sync *s, void (*fn)(void *arg, uint64_t number, str name, str json), void *arg)
 {
 	struct sync_listener *l = xcalloc(1, sizeof(*l));
 
@@ -27,11 +27,11 @@ void sync_unlisten(struct sync_listener *l)
 	free(l);
 }
 
-static void to_listeners(struct sync *s, uint64_t sequence, str name, str json)
+static void to_listeners(struct sync *s, uint64_t number, str name, str json)
 {
 	/* A listener may end itself while it is told, no other one. */
 	for (size_t i = s->listeners.n; i-- > 0;)
-		s->listeners.p[i]->fn(s->listeners.p[i]->arg, sequence, name, json);
+		s->listeners.p[i]->fn(s->listeners.p[i]->arg, number, name, json);
 }
 
 /* Notes of an App come along as pairs. */
@@ -88,7 +88,7 @@ void tell(struct sync *s, const struct tell *t)
 	if (verdict != INCIDENT_SAY || !s->listeners.n)
 		return;
 	event_cloudevent(&e, &b);
-	to_listeners(s, e.sequence, str_from(event_name(t->kind)), buf_view(&b));
+	to_listeners(s, e.number, str_from(event_name(t->kind)), buf_view(&b));
 }
 
 void tell_progress(struct app_run *app, const struct run *r, const char *stage, str more)

@@ -52,17 +52,17 @@ static void check_size(struct stream *s)
 	wake(s);
 }
 
-static void on_event(void *arg, uint64_t sequence, str name, str json)
+static void on_event(void *arg, uint64_t number, str name, str json)
 {
 	struct stream *s = arg;
 
-	if (s->dropped || s->ended || (sequence && sequence <= s->last))
+	if (s->dropped || s->ended || (number && number <= s->last))
 		return;
-	line(s->replaying ? &s->later : &s->out, sequence, name, json);
-	if (s->replaying && sequence && !s->later_first)
-		s->later_first = sequence;
-	else if (!s->replaying && sequence)
-		s->last = sequence;
+	line(s->replaying ? &s->later : &s->out, number, name, json);
+	if (s->replaying && number && !s->later_first)
+		s->later_first = number;
+	else if (!s->replaying && number)
+		s->last = number;
 	check_size(s);
 	if (!s->replaying)
 		wake(s);

@@ -538,11 +538,16 @@ static void test_without_an_alert_events_go_to_the_log_and_are_kept(void **state
 {
 	struct story *y = *state;
 	struct event_kept k;
+	struct event e = drift("mail");
 
-	say(y, drift("mail"));
+	say(y, e);
 	heard(y, 0);
 	no_err(store_outbox(y->s)->get(y->s, y->a, 1, &k));
 	is_str(k.name, "drift.found");
+	e.app = STR("web"); /* another emitter: its sequence begins at 1, the numbers go on */
+	no_err(notify_send(y->n, y->a, &e, NULL));
+	assert_int_equal(e.sequence, 1);
+	assert_int_equal(e.number, 2);
 	assert_true(str_contains(log_text(y), STR("drift.found")));
 	assert_true(str_contains(log_text(y), STR("app=mail")));
 	assert_true(str_contains(log_text(y), STR("object=\"Deployment mail/mail\"")));
