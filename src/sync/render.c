@@ -408,7 +408,8 @@ struct err *rendering_store(struct sync *s, str app, const struct rendering *x)
 	struct wants copy = *x->wants;
 
 	copy.p = ARENA_ARRAY(a, struct want, x->wants->n + 1);
-	memcpy(copy.p, x->wants->p, x->wants->n * sizeof(*copy.p));
+	for (size_t i = 0; i < copy.n; i++)
+		copy.p[i] = x->wants->p[i];
 	for (size_t i = 0; i < copy.n; i++) {
 		CLEANUP(buf) struct buf b = BUF_INIT;
 		struct object o;
