@@ -362,7 +362,8 @@ static struct err *choose(struct receiver *r, struct arena *a, msec until,
 	return NULL;
 }
 
-static void launch(struct receiver *r, msec until)
+/* False: nothing is due until then. */
+static bool launch(struct receiver *r, msec until)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
 	struct event_deliveries d = {0};
@@ -371,10 +372,10 @@ static void launch(struct receiver *r, msec until)
 	if (e) {
 		r->until = notify_now(r->n) + STORE_WAIT;
 		notify_failed(r->n, "read the outbox", e);
-		return;
+		return true;
 	}
 	if (!d.n)
-		return;
+		return false;
 	r->ids = xcalloc(d.n, sizeof(r->ids[0]));
 	r->ids_n = d.n;
 	r->tries = d.p[0].tries;
@@ -388,6 +389,7 @@ static void launch(struct receiver *r, msec until)
 		err_free(e);
 		went_wrong(r, buf_view(&why), false, 0);
 	}
+	return true;
 }
 
 /* ------------------------------------------------------------------ the pump */
@@ -415,13 +417,13 @@ static void earlier(msec *next, msec at)
 		*next = at;
 }
 
-/* What is due goes out; next: when there will be more. */
-static struct err *deliver(struct notify *n, msec *next)
+/* For receivers with nothing due: when there will be. It looks at all that wait, so it is asked
+ * only then, and not after each delivery. */
+static struct err *look_ahead(struct notify *n, msec *next)
 {
 	const struct event_outbox *o = n->env.outbox;
 	CLEANUP(arena) struct arena *a = arena_new();
 	struct event_waiting *w;
-	uint64_t pending = 0;
 	size_t count;
 
 	TRY(o->waiting(o->self, a, &w, &count));
@@ -429,23 +431,47 @@ static struct err *deliver(struct notify *n, msec *next)
 		struct receiver *r = notify_receiver(n, w[i].receiver);
 		msec now = notify_now(n), at = w[i].due;
 
-		pending += w[i].pending;
-		if (!r || r->call || r->stopped)
+		if (!r)
 			continue;
 		too_many(n, r, w[i].pending);
+		if (r->call || r->stopped)
+			continue;
 		/* Later than anything we would write: the clock was set back since. */
-		if (at > now + 2 * NOTIFY_BACKOFF_MAX + r->alert->group)
-			at = now;
-		if (r->until > now + 2 * NOTIFY_BACKOFF_MAX)
-			r->until = 0;
-		if (at <= now && r->until <= now)
-			launch(r, w[i].due > now ? w[i].due : now);
-		if (!r->call) /* not sent: until it may be */
-			earlier(next, r->until > now ? r->until : at > now ? at : now + SECOND);
+		if (at > now + 2 * NOTIFY_BACKOFF_MAX + r->alert->group && r->until <= now) {
+			launch(r, at);
+			continue;
+		}
+		earlier(next, r->until > at ? r->until : at > now ? at : now + SECOND);
 	}
+	return NULL;
+}
+
+/* What is due goes out; next: when there will be more. */
+static struct err *deliver(struct notify *n, msec *next)
+{
+	const struct event_outbox *o = n->env.outbox;
+	uint64_t pending;
+	bool idle = false;
+
+	TRY(o->pending(o->self, &pending));
 	if (n->env.metrics)
 		metric_set(n->env.metrics, METRIC_EVENTS_PENDING, (double)pending, NULL);
-	return NULL;
+	if (!pending)
+		return NULL;
+	for (size_t i = 0; i < n->receivers.n; i++) {
+		struct receiver *r = n->receivers.p[i];
+		msec now = notify_now(n);
+
+		if (r->call || r->stopped)
+			continue;
+		if (r->until > now + 2 * NOTIFY_BACKOFF_MAX)
+			r->until = 0; /* the clock was set back */
+		if (r->until <= now && !launch(r, now))
+			idle = true;
+		if (r->until > now)
+			earlier(next, r->until);
+	}
+	return idle || pending > NOTIFY_MAX_PENDING ? look_ahead(n, next) : NULL;
 }
 
 static void pump(struct notify *n)
