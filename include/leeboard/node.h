@@ -73,6 +73,7 @@ enum node_read {
 	/* As YAML 1.1 has it: yes, no, on, off, y and n are bools, an empty value in { } is null, and a
 	 * key that is a bool or a number is its text: what Go reads into structs. */
 	NODE_READ_YAML11 = 4,
+	NODE_READ_MISFITS = 8,  /* a text that does not fit its tag is taken as it is */
 	NODE_READ_NUL = 2,      /* a text may hold NUL, written as an escape: manifests */
 };
 MUST_CHECK struct err *node_read_yaml_as(struct arena *a, const struct text *in, unsigned how,
