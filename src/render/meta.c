@@ -43,13 +43,18 @@ static void set(struct arena *a, struct res *r, str key, str value)
 	const struct node *meta = node_get(r->root, STR("metadata"));
 	const struct node *annotations = res_annotations(r->root);
 
-	/* kustomize sets all annotations anew: none is one with another field's any more. */
+	/* kustomize sets all annotations anew, as strings: none is one with another field's any
+	 * more. */
 	for (uint32_t i = 0; annotations && i < annotations->n; i++) {
 		const struct node *v = annotations->pairs[i].value;
 
-		if (r->shared.n)
-			annotations = node_set(a, annotations, annotations->pairs[i].key,
-					       node_with_by(a, v, v->by));
+		if (v->kind == NODE_STRING && !r->shared.n)
+			continue;
+		if (v->kind == NODE_MAP || v->kind == NODE_LIST)
+			continue;
+		annotations =
+			node_set(a, annotations, annotations->pairs[i].key,
+				 node_with_by(a, node_new_str(a, v->text), v->by ? v->by : v));
 	}
 	annotations = node_set(a, annotations, key, node_new_str(a, value));
 	meta = node_set(a, node_is(meta, NODE_MAP) ? meta : NULL, STR("annotations"), annotations);

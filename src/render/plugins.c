@@ -369,7 +369,7 @@ static struct err *run_iam(struct plugin *p)
 
 /* ------------------------------------------------------------------ configs */
 
-enum what { TRANSFORMER, GENERATOR };
+enum what { TRANSFORMER, GENERATOR, VALIDATOR };
 static const struct {
 	const char *kind;
 	enum what what;
@@ -432,7 +432,7 @@ static struct err *run(struct build *b, const struct kustomization *k, const str
 	own->folder = k->folder;
 	if (str_eq(node_get_text(config->root, STR("apiVersion")), STR("builtin")))
 		for (size_t i = 0; i < ARRAY_LEN(builtin); i++) {
-			if (builtin[i].what != what ||
+			if ((builtin[i].what == GENERATOR) != (what == GENERATOR) ||
 			    !str_eq(node_text(kind), str_from(builtin[i].kind)))
 				continue;
 			TRY_WRAP(builtin[i].run(&p), "run " STR_FMT " '" STR_FMT "'",
@@ -534,7 +534,7 @@ static const struct node *unmarked(struct arena *a, const struct node *root)
 	const struct node *meta = node_get(root, STR("metadata"));
 	const struct node *labels = node_get(meta, STR("labels"));
 
-	if (!node_get(labels, STR("validated-by")))
+	if (!labels || (labels->n && !node_get(labels, STR("validated-by"))))
 		return root;
 	labels = node_del(a, labels, STR("validated-by"));
 	meta = labels->n ? node_set(a, meta, STR("labels"), labels)
@@ -556,10 +556,13 @@ struct err *validate(struct build *b, const struct kustomization *k, struct resm
 		was[i] = rm->p[i];
 		before[i] = rm->p[i]->root;
 	}
-	TRY(run_all(b, k, &k->validators, TRANSFORMER, rm));
+	TRY(run_all(b, k, &k->validators, VALIDATOR, rm));
+	if (rm->ids_loose)
+		TRY(res_check_ids(b->a, k->validators.p[0].at, rm));
 	for (size_t i = 0; i < n; i++)
 		if (i >= rm->n || rm->p[i] != was[i] ||
-		    !node_equal_strict(before[i], unmarked(b->a, rm->p[i]->root)))
+		    (rm->p[i]->root != before[i] &&
+		     !node_equal_strict(unmarked(b->a, before[i]), unmarked(b->a, rm->p[i]->root))))
 			return err_at(ERR_RENDER, k->validators.p[0].at,
 				      "a validator changed '" STR_FMT "': it may only look",
 				      STR_ARG(res_id_text(b->a, res_id(was[i]))));

@@ -174,6 +174,8 @@ const struct node *res_plain(struct arena *a, str s)
 	struct node_docs docs = {0};
 	struct err *e;
 
+	if (!s.n || str_eq(s, STR("~")))
+		return node_null(a);
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
@@ -182,9 +184,8 @@ const struct node *res_plain(struct arena *a, str s)
 			return node_new_str(a, s);
 	}
 	t->bytes = s;
-	e = s.n ? node_read_yaml(a, t, &docs) : NULL;
-	if (e || docs.n != 1 || docs.p[0]->kind == NODE_MAP || docs.p[0]->kind == NODE_LIST ||
-	    docs.p[0]->kind == NODE_NULL) {
+	e = node_read_yaml(a, t, &docs);
+	if (e || docs.n != 1 || docs.p[0]->kind == NODE_MAP || docs.p[0]->kind == NODE_LIST) {
 		err_free(e); /* what is no scalar is a text */
 		return node_new_str(a, s);
 	}

@@ -196,7 +196,8 @@ static struct err *set(struct write *w, const struct node *old, const struct nod
 	fresh = res_plain(w->a, text);
 	if (w->yaml && old && (old->kind == NODE_INT || old->kind == NODE_BOOL))
 		fresh = node_new_scalar(w->a, old->kind, NODE_PLAIN, text);
-	else if (old && old->kind != NODE_NULL && fresh->kind != old->kind)
+	else if (old && old->kind != NODE_NULL && !res_is_untyped(old) &&
+		 fresh->kind != old->kind)
 		return err_at(ERR_RENDER, w->t->at,
 			      "field '" STR_FMT "' is %s and cannot hold '" STR_FMT "'",
 			      STR_ARG(w->written), node_kind_name(old->kind), STR_ARG(text));
@@ -297,7 +298,7 @@ static struct err *walk_text(struct write *w, const struct node *n, size_t at,
 	str head = str_trim(n->text);
 
 	*t = (struct text){n->at.in ? n->at.in->name : STR(""), n->text};
-	e = node_read_yaml(w->a, t, &docs);
+	e = node_read_yaml_as(w->a, t, NODE_READ_MISFITS, &docs);
 	*ret = n;
 	if (e || docs.n != 1 || !is_container(docs.p[0])) {
 		err_free(e); /* then it is a plain text, and the path leads nowhere */

@@ -336,7 +336,58 @@ class Tree:
 
     # ------------------------------------------------------------ kustomizations
 
+    def more(self, k, folder, have):
+        """What few people use."""
+        if self.chance(0.1):
+            k.setdefault('generators', []).append(yaml.safe_dump({
+                'apiVersion': 'builtin', **self.pick([
+                    {'kind': 'ConfigMapGenerator', 'literals': ['a=b']}, {'kind': 'SecretGenerator', 'literals': ['c=d'], 'type': 'x/y'},
+                    {'kind': 'IAMPolicyGenerator', 'cloud': 'gke', 'kubernetesService': {'name': 'ksa%d' % self.r.randint(0, 999)},
+                     'serviceAccount': {'name': 'g', 'projectId': 'p'}}]), 'metadata': {'name': 'plugged%d' % self.r.randint(0, 9999)}}))
+        if self.chance(0.1):
+            k['validators'] = [yaml.safe_dump({'apiVersion': 'builtin', 'kind': 'LabelTransformer', 'metadata': {'name': 'v'},
+                                               'labels': {'validated-by': 'x'}, 'fieldSpecs': []})]  # kustomize compares styles too, so a mark fails more often than not
+        if self.chance(0.1):
+            self.write(os.path.join(folder, 'crd.json'), '''{"io.acme.Thing": {"Schema": {"properties": {"kind": {}, "apiVersion": {}, "metadata": {},
+ "spec": {"$ref": "spec"}}}}, "spec": {"Schema": {"properties": {"ref": {"x-kubernetes-object-ref-api-version": "v1",
+ "x-kubernetes-object-ref-kind": "ConfigMap"}, "marks": {"x-kubernetes-annotation": ""}, "text": {"x-kubernetes-identity": ""}}}}}''')
+            k['crds'] = ['crd.json']
+        things = [n for kind, n, api, ns in have if kind == 'Deployment' and not ns]
+        if things and self.chance(0.15):
+            k['patchesJson6902'] = [{'target': {'group': 'apps', 'version': 'v1', 'kind': 'Deployment', 'name': self.pick(things)},
+                                     'patch': self.pick(['[{"op": "add", "path": "/spec/j", "value": 1.0}]',
+                                                         '- {op: add, path: /spec/j, value: {a: yes, b: 0x10, c: ~, d: 1e3}}'])}]
+        if self.chance(0.1):
+            k['imageTags'] = [{'name': 'nginx', 'newTag': '5'}]
+        if self.chance(0.1):
+            k['openapi'] = {'version': 'v1.21.2'}
+
+    def structured(self, folder, k):
+        """A ConfigMap whose texts are YAML and JSON, and a replacement that reaches into them."""
+        self.write(os.path.join(folder, 'texts.yaml'), '''apiVersion: v1
+kind: ConfigMap
+metadata: {name: texts}
+data:
+  y: |
+    # head
+    a:
+        b: %s   # why
+        c: [1, 'two', {d: e}]
+    list:
+      - name: x
+        v: 1
+      # between
+      - name: y
+        v: "2"
+  j: '{"b": %s, "a": {"b": "old", "c": [1, 2.0]}}'
+''' % (self.pick(['old', '"old"', "'old'", 'true', '1']), self.pick(['1', '"x"', 'null', '1.50'])))
+        k['resources'].append('texts.yaml')
+        k['replacements'] = k.get('replacements', []) + [{'sourceValue': self.pick(['new', 'other-text']), 'targets': [
+            {'select': {'name': '.*texts.*'}, 'fieldPaths': self.some(['data.y.a.b', 'data.y.list.1.v', 'data.y.list.[name=y].v', 'data.y.a.c.1', 'data.j.a.b'], 3)
+             or ['data.y.a.b']}]}]
+
     def transformers(self, k, folder, have):
+        self.more(k, folder, have)
         if self.chance(0.3):
             k['namePrefix'] = self.pick(['p-', 'dev-'])
         if self.chance(0.2):
@@ -398,7 +449,14 @@ class Tree:
                 seen.add(('Raw', 'raw%d' % i))
                 docs.append(self.raw_object('raw%d' % i))
             if docs:
-                self.write(os.path.join(folder, 'r%d.yaml' % i), '---\n'.join(docs))
+                text = self.pick(['---\n', '---\n', '---\n', '--- # next\n', '---\n# only a comment\n---\n', '...\n---\n']).join(docs)
+                if self.chance(0.1):
+                    text = '---\n' + text
+                if self.chance(0.1):
+                    text = text.replace('\n', '\r\n')
+                if self.chance(0.1) and 'Raw' not in text:
+                    text = yaml.safe_dump({'apiVersion': 'v1', 'kind': 'List', 'items': list(filter(None, yaml.safe_load_all(text)))})
+                self.write(os.path.join(folder, 'r%d.yaml' % i), text)
                 k['resources'].append('r%d.yaml' % i)
         if self.chance(0.3):
             k['configMapGenerator'] = [self.generator(folder, have, False)]
@@ -407,6 +465,9 @@ class Tree:
         if self.chance(0.2):
             k['generatorOptions'] = {'disableNameSuffixHash': self.chance(0.3), 'labels': {'gen': 'x'}}
         self.transformers(k, folder, have)
+        if self.chance(0.15) and 'texts' not in seen:
+            seen.add('texts')
+            self.structured(folder, k)
         for g in k.get('configMapGenerator', []):
             have.append(('ConfigMap', g['name'], 'v1', g.get('namespace')))
         self.write(os.path.join(folder, 'kustomization.yaml'), k)
