@@ -107,7 +107,7 @@ static struct series *series_get(struct metrics *m, enum metric id, const char *
 	uint32_t *at;
 
 	for (size_t i = 0; names.n && str_split(&names, ',', &name); i++) {
-		str v = str_from(labels[i]);
+		str v = str_from(labels ? labels[i] : NULL);
 
 		buf_add(&key, v.p, v.n);
 		buf_char(&key, '\0');

@@ -244,7 +244,7 @@ int cli_render(int argc, char **argv)
 	struct args args = {.opts = {.plain = {.never = true}}};
 	struct render_result result = {0};
 	struct err *e;
-	str path;
+	str path = STR_NONE;
 
 	e = read_args(argc, argv, &args);
 	if (e)

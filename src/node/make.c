@@ -369,7 +369,7 @@ static const struct node *dup(struct arena *a, const struct node *n, unsigned de
 			p[i] = dup(a, n->items[i], depth + 1);
 		copy->items = p;
 	} else if (n->kind == NODE_MAP) {
-		struct node_pair *p = n->n ? ARENA_ARRAY(a, struct node_pair, n->n) : NULL;
+		struct node_pair *p = ARENA_ARRAY(a, struct node_pair, n->n);
 
 		for (size_t i = 0; i < n->n; i++) {
 			p[i] = n->pairs[i];

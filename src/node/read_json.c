@@ -293,7 +293,7 @@ static struct err *take_list(struct reader *r, unsigned depth, const struct node
 static struct err *take_pair(struct reader *r, unsigned depth)
 {
 	struct node_pair p = {.key_at = here(r, r->p), .key_style = NODE_DOUBLE};
-	str key;
+	str key = STR_NONE;
 
 	if (r->p == r->end || *r->p != '"')
 		return bad(r, "expected a key in double quotes");

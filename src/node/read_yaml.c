@@ -586,7 +586,7 @@ static struct err *take_scalar(struct reader *r, const yaml_event_t *ev)
 	const char *anchor = (const char *)ev->data.scalar.anchor;
 	struct node *n;
 
-	if (wants_key(r)) {
+	if (f && wants_key(r)) {
 		TRY(take_key(r, f, ev));
 		if (!anchor)
 			return NULL;

@@ -180,8 +180,8 @@ bool obj_is_quantity_field(obj_id id, str path)
 			 */
 			const struct obj_schema *item = obj_schema_item(s);
 			bool braces = str_starts(path, STR("{}"));
-			bool more = item->shape == OBJ_OBJECT || item->shape == OBJ_MAP ||
-				    item->shape == OBJ_LIST;
+			bool more = item && (item->shape == OBJ_OBJECT || item->shape == OBJ_MAP ||
+					     item->shape == OBJ_LIST);
 
 			path = braces ? str_sub(path, 2, SIZE_MAX) : more ? path : STR("");
 			s = item;

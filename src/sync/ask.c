@@ -1031,9 +1031,6 @@ static void run_ask(void *arg)
 	case SYNC_VERBS:
 		break;
 	}
-	/* Found above, by the verbs that are about one. */
-	assert(r || (q->verb != SYNC_SOURCE && q->verb != SYNC_VERIFY && q->verb != SYNC_DO_POLL &&
-		     q->verb != SYNC_DO_ALLOW));
 	switch (q->verb) {
 	case SYNC_STATUS:
 		do_status(q);
@@ -1066,6 +1063,7 @@ static void run_ask(void *arg)
 		ask_graph(q);
 		break;
 	case SYNC_VERIFY:
+		assert(r);
 		do_verify(q, r);
 		break;
 	case SYNC_DUMP:
@@ -1100,6 +1098,7 @@ static void run_ask(void *arg)
 		do_suspend(q, q->verb == SYNC_DO_SUSPEND_APP || q->verb == SYNC_DO_SUSPEND_SOURCE);
 		break;
 	case SYNC_DO_POLL:
+		assert(r);
 		do_poll(q, r);
 		break;
 	case SYNC_DO_ALLOW:

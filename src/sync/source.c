@@ -9,6 +9,7 @@
  * changes what is accepted. */
 #include "sync_priv.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 
 #define FETCH_FACTOR 5 /* a fetch may take this times Source.timeout (config.md) */
@@ -25,6 +26,8 @@ struct source_try {
 	bool again;      /* the accepted commit itself: are its keys still trusted? */
 	bool fetch_only; /* the object store lost it: nothing to judge */
 	struct hash trust_digest;
+	bool unshallow, fresh; /* fetched once more: history was missing, an object was damaged */
+	bool compact;          /* no tip: many packs become one */
 	struct job *job, *range_job;
 	bool verify_done, range_done;
 	struct err *failed;
@@ -597,6 +600,27 @@ static struct err *on_range_frame(void *arg, struct frame *f)
 	return NULL;
 }
 
+static void fetch(struct source_try *t);
+
+/* Our store is at fault, not the tip: once, what is missing or damaged is fetched before it counts.
+ */
+static bool fetch_again(struct source_try *t)
+{
+	bool missing = str_eq(t->outcome.reason, STR("IncompleteHistory"));
+	bool damaged = str_eq(t->outcome.reason, STR("CorruptObject"));
+
+	if ((!missing && !damaged) || t->unshallow || t->fresh)
+		return false;
+	t->unshallow = missing;
+	t->fresh = damaged;
+	t->verify_done = t->range_done = t->has_outcome = false;
+	buf_clear(&t->range);
+	buf_clear(&t->second);
+	t->commits.n = t->affected.n = 0;
+	fetch(t);
+	return true;
+}
+
 static void verified(struct source_try *t)
 {
 	struct source_run *r = t->r;
@@ -658,7 +682,8 @@ static void verified(struct source_try *t)
 		accepted(r, t);
 		return;
 	case WORKER_HOLD:
-		refused(r, t, t->outcome.reason, t->outcome.bad);
+		if (!fetch_again(t))
+			refused(r, t, t->outcome.reason, t->outcome.bad);
 		return;
 	}
 }
@@ -782,8 +807,16 @@ static void on_fetch_done(void *arg, struct err *e)
 		fail_try(r, e);
 		return;
 	}
-	metric_add(r->s->metrics, METRIC_GIT_BYTES, (double)t->bytes, LABELS(r->name, "in"));
-	answered(r);
+	if (!t->compact) {
+		metric_add(r->s->metrics, METRIC_GIT_BYTES, (double)t->bytes,
+			   LABELS(r->name, "in"));
+		answered(r);
+		r->fetched++;
+	}
+	if (t->compact) {
+		end_try(r);
+		return;
+	}
 	if (t->fetch_only) {
 		r->fetch_accepted = false;
 		roll_out(r, NULL);
@@ -800,7 +833,7 @@ static void fetch(struct source_try *t)
 	struct sync *s = r->s;
 	struct arena *a = arena_new();
 	struct worker_spec spec = {0};
-	struct job_fetch j = {.op = JOB_FETCH,
+	struct job_fetch j = {.op = t->compact ? JOB_COMPACT : JOB_FETCH,
 			      .want = t->oid,
 			      .ref = t->ref,
 			      .timeout = r->doc->timeout * FETCH_FACTOR,
@@ -813,7 +846,8 @@ static void fetch(struct source_try *t)
 		j.haves = haves;
 		j.haves_n = 1;
 	}
-	j.fresh = t->fetch_only;
+	j.fresh = t->fetch_only || t->fresh;
+	j.unshallow = t->unshallow;
 	e = source_credentials(r, a, &j);
 	if (!e)
 		e = store_repo_path(s->store, a, str_from(r->name), &j.objects);
@@ -840,6 +874,51 @@ static struct source_try *try_new(struct source_run *r, str oid, str ref)
 	t->ref = arena_str(t->arena, ref);
 	r->attempt = t;
 	return t;
+}
+
+#define COMPACT_PACKS 32u  /* more than these are made one (design.md 8, libgit2) */
+#define COMPACT_FETCHES 8u /* between looks at how many there are */
+
+static size_t count_packs(struct source_run *r)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+	str objects;
+	struct err *e = store_repo_path(r->s->store, a, str_from(r->name), &objects);
+	DIR *d;
+	size_t n = 0;
+
+	if (e) {
+		err_free(e);
+		return 0;
+	}
+	d = opendir(arena_printf(a, STR_FMT "/pack", STR_ARG(objects)).p);
+	if (!d)
+		return 0;
+	for (struct dirent *f = readdir(d); f; f = readdir(d))
+		n += str_ends(str_from(f->d_name), STR(".pack"));
+	closedir(d);
+	return n;
+}
+
+/* When no other worker reads the store. */
+static bool compact(struct source_run *r)
+{
+	const struct sync *s = r->s;
+
+	if (r->fetched < COMPACT_FETCHES)
+		return false;
+	for (size_t i = 0; i < s->apps.n; i++)
+		if (s->apps.p[i]->source == r && s->apps.p[i]->run)
+			return false;
+	for (size_t i = 0; i < s->asked.n; i++)
+		if (s->asked.p[i]->run)
+			return false;
+	r->fetched = 0;
+	if (count_packs(r) <= COMPACT_PACKS)
+		return false;
+	try_new(r, r->trust.accepted_oid, r->trust.ref)->compact = true;
+	fetch(r->attempt);
+	return true;
 }
 
 void source_tip(struct source_run *r, str oid, str ref)
@@ -888,7 +967,8 @@ void source_tip(struct source_run *r, str oid, str ref)
 				released(r, STR("the remote names the accepted commit again"));
 		}
 		if (same_trust || (r->untrusted && hash_eq(&digest, &r->refused_digest))) {
-			settled(r);
+			if (!compact(r))
+				settled(r);
 			return;
 		}
 		try_new(r, oid, ref)->again = true;

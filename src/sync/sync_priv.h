@@ -98,6 +98,7 @@ struct source_run {
 	bool suspended;       /* by the document or a person */
 	bool fetch_accepted;  /* the object store has lost the accepted commit */
 	bool stalled;         /* a credential or a ref is wrong: see why */
+	unsigned fetched;     /* since packs were counted */
 	bool moved;           /* another tip was named while one is judged */
 	bool untrusted;       /* the accepted commit's key is trusted no more */
 	struct hash refused_digest; /* of the signers when the tip was refused */

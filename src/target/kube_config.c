@@ -2,6 +2,8 @@
  * operator did not allow, and no server goes unverified. */
 #include "kube_config.h"
 
+#include <assert.h>
+
 #define MOUNT_FILE(a, mount, name) arena_printf((a), STR_FMT "/" name, STR_ARG(mount))
 
 struct reading {
@@ -159,6 +161,7 @@ static struct err *read_context(struct reading *r, const struct node *root, str 
 			      STR_ARG(buf_view(&has)));
 	}
 	TRY(entry(root, STR("contexts"), STR("context"), r->to->context, root->at, &c));
+	assert(c); /* entry says so, or fails */
 	TRY(text_of(r, c, STR("cluster"), &cluster_name));
 	TRY(text_of(r, c, STR("user"), &user_name));
 	TRY(text_of(r, c, STR("namespace"), &r->to->ns));
@@ -187,7 +190,7 @@ static struct err *read_server(struct reading *r, const struct node *c)
 
 	TRY(text_of(r, c, STR("server"), &url));
 	if (!url.n)
-		return err_at(ERR_MISSING, v ? v->at : c->at, "the cluster has no 'server'");
+		return err_at(ERR_MISSING, (v ? v : c)->at, "the cluster has no 'server'");
 	plain = str_starts(url, STR("http://"));
 	if (!plain && !str_starts(url, STR("https://")))
 		return err_at(ERR_INVALID, v->at, "'server' must begin with https://");
@@ -440,6 +443,7 @@ struct err *kube_config_read(struct arena *a, const struct text *in, str folder,
 			      "this is no kubeconfig: its kind is '" STR_FMT "'",
 			      STR_ARG(node_get_text(root, STR("kind"))));
 	TRY(read_context(&r, root, context, &cluster, &user));
+	assert(cluster);
 	c.at = cluster->at;
 	TRY(read_cluster(&r, cluster));
 	if (user)

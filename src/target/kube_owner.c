@@ -49,7 +49,7 @@ static const struct node *unite(struct arena *a, const struct node *x, const str
 {
 	struct node_pairs v = {0};
 
-	if (!node_is(x, NODE_MAP))
+	if (!x || !node_is(x, NODE_MAP))
 		return y;
 	if (!node_is(y, NODE_MAP) || depth > FIELDS_DEPTH)
 		return x;

@@ -124,8 +124,8 @@ static struct err *hash_list(int fd, str path, uint8_t oid[32], size_t *oid_n)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
 	CLEANUP(buf) struct buf b = BUF_INIT;
-	struct tree_entry *entries;
-	size_t n;
+	struct tree_entry *entries = NULL;
+	size_t n = 0;
 
 	TRY(list_fd(fd, a, path, &entries, &n));
 	if (n)

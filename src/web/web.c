@@ -78,7 +78,7 @@ static struct err *open_remote(struct web *w, const struct daemon_doc *d)
 	CLEANUP(buf) struct buf cert = BUF_INIT, key = BUF_INIT;
 	struct web_tls tls = {NULL, NULL};
 	struct err *e;
-	int fd;
+	int fd = -1;
 
 	TRY(read_token(w, &d->http_read_token));
 	if (d->http_cert.kind != REF_NONE) {
