@@ -8,7 +8,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define MAX_FILES 65536u
 
 static const char usage[] =
 	"usage: leeboard run [PATH...]\n"
@@ -86,6 +89,17 @@ static void start_watchdog(struct program *p)
 		p->watchdog_every = (msec)(usec / 2000);
 		on_watchdog(p);
 	}
+}
+
+/* A directory target holds some descriptors open; a shell gives 1,024. */
+static void raise_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return;
+	l.rlim_cur = l.rlim_max < MAX_FILES ? l.rlim_max : MAX_FILES;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
 static int fail(struct err *e)
@@ -211,6 +225,7 @@ int main(int argc, char **argv)
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);
+	raise_files();
 #ifndef LEEBOARD_SANITIZE
 	/* Credentials are in memory: no core, no ptrace by others of this user. LeakSanitizer
 	 * traces its own process. */
