@@ -36,7 +36,7 @@ import yaml
 from gitserver import clean_env
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LIMIT = 30          # seconds that a wait lasts unless told
+LIMIT = float(os.environ.get("LEEBOARD_LIMIT", 30))          # seconds that a wait lasts unless told
 REPORTS = re.compile(r'ERROR: (Address|Leak|Thread|Memory)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed|stack smashing', re.M)
 
 
@@ -427,7 +427,7 @@ class Daemon:
             if result := want():
                 return result
         raise AssertionError('not %s in %g s; status: %s\n%s' % (
-            what or 'as wanted', timeout, json.dumps(self.get('status')), self.log(False)[-4000:]))
+            (what() if callable(what) else what) or 'as wanted', timeout, json.dumps(self.get('status')), self.log(False)[-4000:]))
 
     def reload(self):
         """The Reload document; Failed with every mistake."""

@@ -1,0 +1,3 @@
+module leeboard.dev/tests/bench/floor
+
+go 1.26
