@@ -162,6 +162,12 @@ static bool is_allowed(const struct store_trust *t, str oid)
 	return false;
 }
 
+bool source_is_refused(const struct source_run *r, str oid)
+{
+	return r->trust.offered_oid.n && str_starts(r->trust.offered_oid, oid) &&
+	       !is_allowed(&r->trust, r->trust.offered_oid);
+}
+
 /* ------------------------------------------------------------------ the end of a try */
 
 static void settled(struct source_run *r)

@@ -128,6 +128,8 @@ bool source_busy(const struct source_run *r);
 /* Calls fn once when no poll, fetch or verification is going on after this. */
 void source_when_settled(struct source_run *r, void (*fn)(void *arg, struct source_run *r), void *arg);
 void source_unwait(struct source_run *r, void *arg);
+/* The offered tip is this commit (or begins so), and nobody has allowed it. */
+bool source_is_refused(const struct source_run *r, str oid);
 MUST_CHECK struct err *source_allow(struct source_run *r, str commit, str by, str reason);
 /* "Refused", "Suspended", "Stalled", "Progressing" or "Ready". */
 const char *source_state(const struct source_run *r);

@@ -96,7 +96,7 @@ static bool look_source(struct sync_asked *q, struct source_run *r, str commit, 
 	str rev;
 	int exit;
 
-	if (r->trust.offered_oid.n && str_starts(r->trust.offered_oid, commit)) {
+	if (source_is_refused(r, commit)) {
 		begin(q, "refused", 3);
 		show_str(&q->b, "message",
 			 arena_printf(q->arena, "refused: " STR_FMT,
