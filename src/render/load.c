@@ -20,6 +20,16 @@ struct err *err_placed(struct err *e, loc at)
 	return placed;
 }
 
+void build_warn(struct build *b, loc at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	*ARENA_PUSH(b->a, &b->ret->warnings) =
+		(struct render_warning){at, arena_vprintf(b->a, fmt, ap)};
+	va_end(ap);
+}
+
 static bool looks_remote(str path)
 {
 	return str_contains(path, STR("://")) || str_starts(path, STR("git@")) ||
@@ -411,6 +421,14 @@ static bool named_like_file(str path)
 	       str_ends(path, STR(".json"));
 }
 
+/* What is wrong in a folder also says who lists the folder. */
+static struct err *listed(struct err *e, const struct kust_entry *entry)
+{
+	if (!e || !entry->at.in || str_eq(err_file(e), entry->at.in->name))
+		return e;
+	return err_wrap(e, "listed in " STR_FMT ":%u", STR_ARG(entry->at.in->name), entry->at.line);
+}
+
 static struct err *load_resource(struct build *b, const struct kustomization *k,
 				 const struct kust_entry *entry, struct resmap *ret)
 {
@@ -424,7 +442,7 @@ static struct err *load_resource(struct build *b, const struct kustomization *k,
 	if (kind == TREE_FOLDER) {
 		TRY(find_kustomization(b, full, entry->at, &text));
 		if (text)
-			return load_folder(b, full, text, entry, false, ret);
+			return listed(load_folder(b, full, text, entry, false, ret), entry);
 		TRY(err_placed(tree_kind(b->tree, full, &kind), entry->at));
 		if (kind == TREE_FOLDER)
 			return err_at(ERR_NOT_FOUND, entry->at,
@@ -458,7 +476,7 @@ static struct err *load_component(struct build *b, const struct kustomization *k
 		return err_at(ERR_NOT_FOUND, entry->at,
 			      "component '" STR_FMT "' is no folder with a kustomization.yaml",
 			      STR_ARG(full));
-	return load_folder(b, full, text, entry, true, rm);
+	return listed(load_folder(b, full, text, entry, true, rm), entry);
 }
 
 static struct err *join_maps(struct build *b, struct id_set *ids, struct resmap *rm,

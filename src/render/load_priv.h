@@ -20,6 +20,8 @@ struct build {
 	str origin;                       /* the way from the root to the folder being loaded */
 };
 
+void build_warn(struct build *b, loc at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
 /* The names that a kustomization file may have. */
 #define KUST_NAMES 3
 extern const char *const kust_names[KUST_NAMES];

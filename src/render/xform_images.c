@@ -1,6 +1,7 @@
 /* images: new names, tags and digests. Each entry passes twice, over every list called containers
  * and over the field specs, and what still matches after the first pass is changed again: a
  * tagSuffix doubles, as it does in kustomize. */
+#include "load_priv.h"
 #include "select.h"
 #include "specs.h"
 #include "xform_priv.h"
@@ -8,6 +9,7 @@
 struct image {
 	const struct image_spec *spec;
 	struct regex *re;
+	bool any; /* something matched */
 };
 
 struct parts {
@@ -58,7 +60,7 @@ static str changed(struct arena *a, const struct image_spec *s, str image)
 static struct err *set_image(void *arg, struct arena *a, const struct node *old,
 			     const struct node **ret)
 {
-	const struct image *i = arg;
+	struct image *i = arg;
 	str new;
 
 	*ret = old;
@@ -70,6 +72,7 @@ static struct err *set_image(void *arg, struct arena *a, const struct node *old,
 	if (!regex_matches(i->re, old->text))
 		return NULL;
 	new = changed(a, i->spec, old->text);
+	i->any = true;
 	if (!str_eq(new, old->text))
 		*ret = node_with_by(a, res_plain(a, new), i->spec->from);
 	return NULL;
@@ -157,6 +160,9 @@ struct err *xform_images_at(struct arena *a, const struct image_spec *s,
 		if (rm->p[r]->root &&
 		    !str_eq(res_id(rm->p[r]).kind, STR("CustomResourceDefinition")))
 			TRY(set_one(a, &i, specs, rm->p[r]));
+	if (!i.any && rm->n && rm->build)
+		build_warn(rm->build, s->at, "no container has an image '" STR_FMT "'",
+			   STR_ARG(s->name));
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
  * merged, a list of operations is applied. */
 #include <stdlib.h>
 
+#include "load_priv.h"
 #include "merge.h"
 #include "select.h"
 
@@ -270,6 +271,7 @@ static struct err *apply_to_target(struct patching *p, const struct patch_spec *
 				   const struct parsed *x)
 {
 	CLEANUP(selection) struct selection *sel = NULL;
+	bool any = false;
 
 	TRY(selection_new(p->a, s->target, &sel));
 	if (x->docs.n > 1)
@@ -280,11 +282,15 @@ static struct err *apply_to_target(struct patching *p, const struct patch_spec *
 
 		if (!r->root || !selection_has(sel, r))
 			continue;
+		any = true;
 		if (x->ops)
 			TRY(json_one(p, x->ops, r));
 		else if (x->docs.n == 1)
 			TRY(merge_one(p, s, x->docs.p[0], true, r));
 	}
+	if (!any && p->rm->build)
+		build_warn(p->rm->build, s->target->at,
+			   "the target of this patch matches no object");
 	return x->docs.n && p->rm->ids_loose ? res_check_ids(p->a, s->at, p->rm) : NULL;
 }
 

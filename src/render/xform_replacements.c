@@ -1,4 +1,5 @@
 /* xform_replacements.c: values of one object written into fields of others. */
+#include "load_priv.h"
 #include "select.h"
 
 static bool is_container(const struct node *n)
@@ -196,8 +197,7 @@ static struct err *set(struct write *w, const struct node *old, const struct nod
 	fresh = res_plain(w->a, text);
 	if (w->yaml && old && (old->kind == NODE_INT || old->kind == NODE_BOOL))
 		fresh = node_new_scalar(w->a, old->kind, NODE_PLAIN, text);
-	else if (old && old->kind != NODE_NULL && !res_is_untyped(old) &&
-		 fresh->kind != old->kind)
+	else if (old && old->kind != NODE_NULL && !res_is_untyped(old) && fresh->kind != old->kind)
 		return err_at(ERR_RENDER, w->t->at,
 			      "field '" STR_FMT "' is %s and cannot hold '" STR_FMT "'",
 			      STR_ARG(w->written), node_kind_name(old->kind), STR_ARG(text));
@@ -442,6 +442,8 @@ static struct err *to_targets(struct arena *a, const struct replacement *r,
 			      const struct pattern *reject, const struct node *value,
 			      struct resmap *rm)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < rm->n; i++) {
 		struct res *o = rm->p[i];
 		bool hit = fits_an_id(select, o) && selection_has(select->marks, o);
@@ -450,9 +452,12 @@ static struct err *to_targets(struct arena *a, const struct replacement *r,
 			hit = !((reject[k].by_id && fits_an_id(&reject[k], o)) ||
 				(reject[k].by_marks && selection_has(reject[k].marks, o)));
 		rm->ids_loose |= hit;
+		any |= hit;
 		if (hit)
 			TRY(write_all(a, r, t, value, o));
 	}
+	if (!any && rm->build)
+		build_warn(rm->build, t->at, "this target of a replacement matches no object");
 	return NULL;
 }
 

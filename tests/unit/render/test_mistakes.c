@@ -75,7 +75,39 @@ static void a_cycle_is_told_where_it_closes(void **state)
 			  {"b/kustomization.yaml", "resources: [../a]\n"}),
 		    "a",
 		    "b/kustomization.yaml:1:13: cycle: 'a' is being built already, or holds 'a', "
-		    "which is\n");
+		    "which is (listed in a/kustomization.yaml:1)\n");
+}
+
+static void what_matches_nothing_is_warned_of(void **state)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+	CLEANUP(buf) struct buf got = BUF_INIT;
+	struct files self = {FILES({"kustomization.yaml",
+				    "resources: [r.yaml]\n"
+				    "images: [{name: nginx, newTag: '1'}]\n"
+				    "patches:\n"
+				    "- target: {kind: Deployment}\n"
+				    "  patch: '[{\"op\": \"remove\", \"path\": \"/spec\"}]'\n"
+				    "replacements:\n"
+				    "- sourceValue: x\n"
+				    "  targets:\n"
+				    "  - select: {name: gone}\n"
+				    "commonLabels: {a: b}\n"},
+				   {"r.yaml", "kind: A\nmetadata: {name: a}\n"})};
+	CLEANUP(tree) struct tree *t = tree_new(&mem_ops, &self);
+	struct render_result r;
+
+	(void)state;
+	assert_null(render_build(a, t, STR(""), NULL, &r));
+	for (size_t i = 0; i < r.warnings.n; i++)
+		buf_printf(&got, "%u: " STR_FMT "\n", r.warnings.p[i].at.line,
+			   STR_ARG(r.warnings.p[i].text));
+	assert_string_equal(got.p,
+			    "10: 'commonLabels' is deprecated. Please use 'labels' instead. Run "
+			    "'kustomize edit fix' to update your Kustomization automatically.\n"
+			    "4: the target of this patch matches no object\n"
+			    "2: no container has an image 'nginx'\n"
+			    "9: this target of a replacement matches no object\n");
 }
 
 static void an_object_twice_names_both_places(void **state)
@@ -172,6 +204,7 @@ int main(void)
 		cmocka_unit_test(two_kustomization_files_are_an_error),
 		cmocka_unit_test(a_file_outside_its_folder_is_refused),
 		cmocka_unit_test(a_cycle_is_told_where_it_closes),
+		cmocka_unit_test(what_matches_nothing_is_warned_of),
 		cmocka_unit_test(an_object_twice_names_both_places),
 		cmocka_unit_test(manifests_say_what_they_lack),
 		cmocka_unit_test(a_generator_must_merge_into_something),
