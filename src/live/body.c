@@ -4,10 +4,21 @@
  * field: a value that our set holds is sent as it stands, any other field is left out. */
 #include "live_priv.h"
 
+/* Selectors would need the tree: a rule that has some is taken for one that fits. */
+static bool may_fit(const struct ignore_rule *r, const struct want *w)
+{
+	struct config_target t = r->target;
+
+	t.label_selector = t.annotation_selector = STR("");
+	return config_target_matches(&t, w->id, w->version, NULL);
+}
+
 bool live_yields(const struct live_app *a, const struct want *w)
 {
-	return a->doc->drift_ignore.n || str_contains(w->json, STR("leeboard.dev/ignore")) ||
-	       app_is_scaled(a, w->id);
+	for (size_t i = 0; i < a->doc->drift_ignore.n; i++)
+		if (may_fit(&a->doc->drift_ignore.p[i], w))
+			return true;
+	return str_contains(w->json, STR("leeboard.dev/ignore")) || app_is_scaled(a, w->id);
 }
 
 /* The tree with `value` (NULL: nothing) where the steps lead. from: the same place in the want,

@@ -277,6 +277,22 @@ static void what_is_ignored_is_none(void **state)
 	}
 }
 
+static void only_what_a_rule_may_mean_is_read_before_a_write(void **state)
+{
+	struct ignore_rule rule;
+	struct world w;
+
+	(void)state;
+	START(&w, WEB, CFG);
+	assert_false(live_yields(w.app, wants_get(w.wants, deployment("web"))));
+	w.doc = with_rule(&rule, "/spec/replicas", NULL);
+	assert_true(live_yields(w.app, wants_get(w.wants, deployment("web"))));
+	assert_false(live_yields(w.app, wants_get(w.wants, config_map("cfg"))));
+	rule.target.label_selector = STR("app=other");
+	assert_true(live_yields(w.app, wants_get(w.wants, deployment("web"))));
+	world_done(&w);
+}
+
 static void an_object_says_itself_what_to_ignore(void **state)
 {
 	struct world w;
@@ -539,6 +555,7 @@ int main(void)
 		cmocka_unit_test(a_stripped_mark_is_drift),
 		cmocka_unit_test(values_of_secrets_are_not_told),
 		cmocka_unit_test(what_is_ignored_is_none),
+		cmocka_unit_test(only_what_a_rule_may_mean_is_read_before_a_write),
 		cmocka_unit_test(an_object_says_itself_what_to_ignore),
 		cmocka_unit_test(an_object_says_itself_how_drift_is_met),
 		cmocka_unit_test(autoscalers_have_their_way),
