@@ -67,6 +67,7 @@ static void close_now(void *arg)
 	while (k->ops)
 		kube_op_end(k->ops);
 	kube_kept_free(k);
+	timer_stop(k->applies.pump);
 	timer_stop(k->pump);
 	http_free(k->streams);
 	http_free(k->http);

@@ -6,6 +6,7 @@
  *   answered  the object; or a name that is taken, a version of the schema that moved on, an object
  *             that is on its way out: then look, mend, and send once more */
 #include "kube_priv.h"
+#include <stdlib.h>
 
 #define TAKE_TRIES 5u
 #define FIND_TRIES 4u /* of a kind whose CRD is younger than this: */
@@ -18,23 +19,22 @@ struct apply_op {
 	target_apply_done done;
 	void *arg;
 	obj_id id;
-	str version, api_version, body, patch, said;
+	str version, api_version, body, patch, said, app, uid;
+	char *block; /* id, version, app, uid, body, patch, as they were handed in */
+	struct apply_op *held_prev, *held_next;
+	unsigned outage;
+	bool held, running;
 	struct kube_kind kind;
 	struct kube_gone *gone;
 	bool dry, force, create;
 	bool looked, reversioned, rediscovered, waited; /* once each */
 	unsigned takes, finds, races;
 	uint64_t sent; /* by the clock of what was seen */
-	str app;
 };
 
+static void pump_soon(struct kube *k);
 static void send_apply(struct apply_op *o);
 static void find(struct apply_op *o);
-
-static void apply_gone(struct kube_op *op)
-{
-	kube_gone_free(((struct apply_op *)op)->gone);
-}
 
 static void apply_done(struct apply_op *o, enum target_outcome outcome, const struct target_live *l,
 		       struct err *e)
@@ -136,15 +136,15 @@ static struct err *read_object(struct apply_op *o, str body, const struct node *
 }
 
 /* The patch that makes entries of managedFields ours; empty: nothing to take. */
-static str take_patch(struct apply_op *o, const struct node *root)
+static str take_patch(struct arena *a, const struct node *root, str api_version)
 {
-	const struct node *managed = kube_take_over(o->op.a, root, o->api_version);
+	const struct node *managed = kube_take_over(a, root, api_version);
 	CLEANUP(buf) struct buf b = BUF_INIT;
 
 	if (!managed)
 		return STR_NONE;
 	kube_owner_patch(root, managed, &b);
-	return arena_str(o->op.a, buf_view(&b));
+	return arena_str(a, buf_view(&b));
 }
 
 static void on_look_to_take(void *arg, const struct kube_reply *r, struct err *e)
@@ -165,7 +165,7 @@ static void on_look_to_take(void *arg, const struct kube_reply *r, struct err *e
 		apply_failed(o, e);
 		return;
 	}
-	o->patch = take_patch(o, root);
+	o->patch = take_patch(o->op.a, root, o->api_version);
 	send_apply(o);
 }
 
@@ -340,6 +340,9 @@ static void applied(struct apply_op *o, const struct kube_reply *r)
 		o->waited = true; /* what was written goes with it */
 		o->gone = kube_gone_start(o->op.k, &o->kind, o->id, uid, on_gone, o);
 		kube_gone_follow(o->gone, version, false);
+		o->running = false; /* it may take minutes: others need not wait for that */
+		o->op.k->applies.running--;
+		pump_soon(o->op.k);
 		return;
 	}
 	if (r->status == 201)
@@ -430,47 +433,122 @@ static struct err *with_uid(struct apply_op *o, str json, str uid)
 	return NULL;
 }
 
-static void begin(struct kube_op *op)
+/* Comes out of the queue of those that wait; from here on it has an arena. */
+static void begin(struct apply_op *o)
 {
-	find((struct apply_op *)op);
+	struct arena *a = o->op.a = arena_new();
+	struct err *e;
+
+	o->api_version = o->id.group.n ? arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(o->id.group),
+						      STR_ARG(o->version))
+				       : o->version;
+	e = o->uid.n ? with_uid(o, o->body, o->uid) : NULL;
+	if (e)
+		apply_failed(o, err_new(ERR_INVALID_OBJECT, STR_FMT, STR_ARG(err_message(e))));
+	else
+		find(o);
+	err_free(e);
 }
 
-static void begin_failed(struct kube_op *op)
+static void unhold(struct apply_op *o)
+{
+	struct kube *k = o->op.k;
+
+	*(o->held_prev ? &o->held_prev->held_next : &k->applies.first) = o->held_next;
+	*(o->held_next ? &o->held_next->held_prev : &k->applies.last) = o->held_prev;
+	o->held_prev = o->held_next = NULL;
+	o->held = false;
+}
+
+static void pump(void *arg)
+{
+	struct kube *k = arg;
+	struct apply_op *o;
+
+	k->applies.pump = NULL;
+	while (k->applies.running < 2 * k->window_most && (o = k->applies.first)) {
+		unhold(o);
+		o->running = true;
+		k->applies.running++;
+		begin(o);
+	}
+}
+
+static void pump_soon(struct kube *k)
+{
+	if (k->applies.first && !k->applies.pump)
+		k->applies.pump = timer_start(k->t.loop, 0, pump, k);
+}
+
+void kube_applies_fail(struct kube *k, const char *why)
+{
+	struct apply_op *o;
+
+	while ((o = k->applies.first) && o->outage < k->outage)
+		apply_failed(o, err_new(ERR_TARGET_UNREACHABLE, "%s", why));
+}
+
+/* A thousand may wait at once, so what waits is one block and no arena. */
+static void apply_gone(struct kube_op *op)
 {
 	struct apply_op *o = (struct apply_op *)op;
 
-	apply_failed(o, err_new(ERR_INVALID_OBJECT, STR_FMT, STR_ARG(o->said)));
+	if (o->held)
+		unhold(o);
+	if (o->running)
+		op->k->applies.running--;
+	pump_soon(op->k);
+	kube_gone_free(o->gone);
+	free(o->block);
+}
+
+static str put(char **at, str s)
+{
+	str r = {*at, s.n};
+
+	if (s.n)
+		memcpy(*at, s.p, s.n);
+	(*at)[s.n] = '\0';
+	*at += s.n + 1;
+	return r;
 }
 
 static void start(struct target *t, const struct target_apply *w, bool dry, target_apply_done done,
 		  void *arg, struct target_call **ret)
 {
 	struct kube *k = (struct kube *)t;
-	struct apply_op *o = kube_op_new(k, sizeof(*o), apply_gone, ret);
-	struct arena *a = o->op.a;
-	struct err *e = NULL;
+	struct apply_op *o = kube_op_new_bare(k, sizeof(*o), apply_gone, ret);
+	CLEANUP(arena) struct arena *a = w->adopt && !dry ? arena_new() : NULL;
+	str version = w->id.group.n && a ? arena_printf(a, STR_FMT "/" STR_FMT,
+							STR_ARG(w->id.group), STR_ARG(w->version))
+					 : w->version;
+	str patch = a ? take_patch(a, w->adopt, version) : STR_NONE;
+	const str all[] = {w->id.group, w->id.kind, w->id.ns, w->id.name, w->version,
+			   w->app,      w->uid,     w->json,  patch};
+	size_t size = ARRAY_LEN(all);
 
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		size += all[i].n;
+	char *at = o->block = xmalloc(size);
+
+	o->id = (obj_id){put(&at, w->id.group), put(&at, w->id.kind), put(&at, w->id.ns),
+			 put(&at, w->id.name)};
+	o->version = put(&at, w->version);
+	o->app = put(&at, w->app);
+	o->uid = put(&at, w->uid);
+	o->body = put(&at, w->json);
+	o->patch = put(&at, patch);
 	o->done = done;
 	o->arg = arg;
 	o->dry = dry;
 	o->force = w->force;
 	o->create = w->create;
-	o->id = obj_id_dup(a, w->id);
-	o->version = arena_str(a, w->version);
-	o->app = arena_str(a, w->app);
-	o->api_version = o->id.group.n ? arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(o->id.group),
-						      STR_ARG(o->version))
-				       : o->version;
-	if (w->uid.n)
-		e = with_uid(o, w->json, w->uid);
-	else
-		o->body = arena_str(a, w->json);
-	if (w->adopt && !dry)
-		o->patch = take_patch(o, w->adopt);
-	if (e)
-		o->said = arena_str(a, err_message(e));
-	err_free(e);
-	kube_op_later(&o->op, 0, e ? begin_failed : begin);
+	o->outage = k->outage;
+	o->held = true;
+	o->held_prev = k->applies.last;
+	*(o->held_prev ? &o->held_prev->held_next : &k->applies.first) = o;
+	k->applies.last = o;
+	pump_soon(k);
 }
 
 void kube_apply(struct target *t, const struct target_apply *what, target_apply_done done,

@@ -128,6 +128,7 @@ void kube_queue_fail(struct kube *k, const char *why)
 		while ((r = k->queues[lane].first) && r->outage < now)
 			finish(r, NULL, err_new(ERR_TARGET_UNREACHABLE, "%s", why));
 	}
+	kube_applies_fail(k, why);
 }
 
 /* ------------------------------------------------------------------ another try */
@@ -509,21 +510,29 @@ void kube_send(struct kube *k, struct kube_op *op, const struct kube_ask *ask, k
 
 /* ------------------------------------------------------------------ operations */
 
-void *kube_op_new(struct kube *k, size_t size, void (*gone)(struct kube_op *op),
-		  struct target_call **ret)
+void *kube_op_new_bare(struct kube *k, size_t size, void (*gone)(struct kube_op *op),
+		       struct target_call **ret)
 {
 	struct kube_op *op = xcalloc(1, size);
 
 	op->call.target = &k->t;
 	op->k = k;
 	op->gone = gone;
-	op->a = arena_new();
 	op->next = k->ops;
 	if (op->next)
 		op->next->prev = op;
 	k->ops = op;
 	if (ret)
 		*ret = &op->call;
+	return op;
+}
+
+void *kube_op_new(struct kube *k, size_t size, void (*gone)(struct kube_op *op),
+		  struct target_call **ret)
+{
+	struct kube_op *op = kube_op_new_bare(k, size, gone, ret);
+
+	op->a = arena_new();
 	return op;
 }
 

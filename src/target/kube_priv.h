@@ -38,6 +38,7 @@
 
 struct kube;
 struct kube_op;
+struct apply_op;
 struct kube_req;
 struct kube_watch;
 
@@ -58,6 +59,8 @@ struct kube_op {
 /* `size` bytes that begin with a kube_op; ret: the caller's handle, may be NULL. */
 void *kube_op_new(struct kube *k, size_t size, void (*gone)(struct kube_op *op),
 		  struct target_call **ret);
+void *kube_op_new_bare(struct kube *k, size_t size, void (*gone)(struct kube_op *op),
+		       struct target_call **ret); /* without an arena yet */
 /* Before its caller's callback; kube_op_end comes after it. */
 void kube_op_tell(struct kube_op *op);
 void kube_op_end(struct kube_op *op);
@@ -293,6 +296,11 @@ struct kube {
 	str records_ns;
 	msec delete_timeout;
 	struct kube_op *ops;
+	struct {
+		struct apply_op *first, *last; /* that wait */
+		unsigned running;
+		struct timer *pump;
+	} applies;
 	/* client */
 	struct kube_queue queues[KUBE_LANES];
 	unsigned window_most;
@@ -325,6 +333,7 @@ struct kube {
 };
 void kube_pump(struct kube *k);
 void kube_queue_fail(struct kube *k, const char *why); /* everything that waits for a server */
+void kube_applies_fail(struct kube *k, const char *why); /* those that have not begun */
 void kube_watch_end_all(struct kube *k);
 void kube_watch_free_all(struct kube *k);
 void kube_watch_kinds_changed(struct kube *k);
