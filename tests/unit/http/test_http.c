@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,6 +224,42 @@ static void test_a_request_says_what_was_asked_and_no_more(void **state)
 	    "X-None:\r\nContent-Length: 2\r\n\r\n{}");
 }
 
+/* The url's host is only a name there, and the socket stands in what goes wrong. */
+static void test_a_unix_socket_is_asked_instead_of_a_host(void **state)
+{
+	struct story *s = *state;
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	char dir[] = "/tmp/httpXXXXXX", want[128];
+	struct http_request r = {.unix_socket = a.sun_path};
+	pid_t server;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/s", dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	server = fork();
+	if (!server) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		serve(fd);
+	}
+	close(fd);
+	ask(s, r, "/count", "200  1/1");
+	ask(s, r, "/count", "200  1/2");
+	/* The host of the same name has connections of its own. */
+	ask(s, (struct http_request){0}, "/count", "200  1/1");
+	snprintf(want, sizeof(want), "Unreachable: '%s' closed the connection without an answer",
+		 a.sun_path);
+	ask(s, r, "/mute", want);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	unlink(a.sun_path);
+	snprintf(want, sizeof(want), "Unreachable: connect to '%s': No such file or directory",
+		 a.sun_path);
+	ask(s, r, "/count", want);
+	rmdir(dir);
+}
+
 static void test_a_redirect_is_reported_and_not_followed(void **state)
 {
 	ask(*state, (struct http_request){0}, "/moved", "302 /count ");
@@ -356,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(test_a_connection_is_kept_alive),
 		STORY(test_a_request_says_what_was_asked_and_no_more),
+		STORY(test_a_unix_socket_is_asked_instead_of_a_host),
 		STORY(test_a_redirect_is_reported_and_not_followed),
 		STORY(test_a_link_local_address_is_refused_when_asked_to),
 		STORY(test_a_stream_comes_in_pieces),
