@@ -1,5 +1,8 @@
 """What people type, against a real daemon: each screen is made from what it really says."""
 import re
+import ssl
+import urllib.error
+import urllib.request
 
 from daemon import app, source
 from folder import config, manifest, workload
@@ -85,3 +88,53 @@ def test_a_name_that_is_not_there_is_said_by_every_verb(daemon, make_repo, live)
         assert said.exit == 2 and said.out == '' and re.match(r"no (App|Source|App or Source) 'wbe'", said.err), (argv, said)
         as_json = d.cli(*argv, '-o', 'json')
         assert as_json.json['kind'] == 'Error' and as_json.err == ''
+
+
+def read_over_http(d, scheme, path, token=None, tls=None, method='GET'):
+    port = re.search(r' http=127\.0\.0\.1:(\d+) ', d.log(False))[1]
+    request = urllib.request.Request('%s://localhost:%s%s' % (scheme, port, path), method=method, data=b'{}' if method == 'POST' else None)
+    if token:
+        request.add_header('Authorization', 'Bearer ' + token)
+    context = None
+    if tls:
+        context = ssl.create_default_context(cafile=tls.ca)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(request, timeout=30) as r:
+            return r.status, r.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+
+
+def test_over_http_people_read_with_the_token_and_nobody_acts(daemon, make_repo, live, tmp_path):
+    repo = make_repo()
+    repo.commit({'web.yaml': manifest(config('web'))})
+    token = tmp_path / 'token'
+    token.write_text('open sesame\n')
+    token.chmod(0o600)
+    d = daemon([source(repo.bare), app(live.path)], spec={'http': {'listen': '127.0.0.1:0', 'readToken': {'file': str(token)}}})
+    d.wait(repo.head)
+    port = re.search(r' http=127\.0\.0\.1:(\d+) ', d.log(False))[1]
+    away = ('--server', 'http://127.0.0.1:' + port)
+    shown(d.cli('status', *away, '--token-file', token), 0, r'^web +%s +Synced ' % repo.head[:7])
+    shown(d.cli('wait', '--commit', repo.head, *away, '--token-file', token), 0, r'^done')
+    said = d.cli('status', *away)
+    assert said.exit == 2 and 'this needs the read token' in said.err
+    said = d.cli('sync', 'web', *away, '--token-file', token)
+    assert said.exit == 3 and said.err.endswith('acting is for the control socket, not for http yet\n')
+    assert read_over_http(d, 'http', '/healthz') == (200, 'ok\n')
+    assert read_over_http(d, 'http', '/readyz') == (200, 'ready\n')
+    status, metrics = read_over_http(d, 'http', '/metrics')
+    assert status == 200 and 'leeboard_objects{' in metrics
+    assert 'open sesame' not in d.log()
+
+
+def test_over_https_the_certificate_of_the_document_is_shown(daemon, make_repo, live, git_tls):
+    repo = make_repo()
+    repo.commit({'web.yaml': manifest(config('web'))})
+    d = daemon([source(repo.bare), app(live.path)],
+               spec={'http': {'listen': '127.0.0.1:0', 'tls': {'cert': {'file': git_tls.cert}, 'key': {'file': git_tls.key}}}})
+    d.wait(repo.head)
+    status, text = read_over_http(d, 'https', '/api/v1/status', tls=git_tls)
+    assert status == 200 and '"kind":"StatusList"' in text
+    assert read_over_http(d, 'https', '/api/v1/reload', tls=git_tls, method='POST')[0] == 403
