@@ -15,7 +15,9 @@
 	(IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |        \
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define PARENT_EVENTS                                                                              \
-	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
+	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |     \
+	 IN_ONLYDIR | IN_EXCL_UNLINK)
+#define SELF (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 #define READS 16 /* buffers in one turn of the loop */
 
 static void check_add(struct dir *d, struct dir_check *c)
@@ -124,6 +126,14 @@ static void on_folder(struct dir *d)
 	}
 }
 
+/* The parent went from where it was: the next one there is another. */
+static void on_parent(struct dir *d)
+{
+	inotify_rm_watch(d->inotify, d->parent_wd);
+	d->parent_wd = -1;
+	on_folder(d);
+}
+
 static str base_of(str path)
 {
 	return str_sub(path, str_rchr(path, '/') + 1, SIZE_MAX);
@@ -152,13 +162,14 @@ static void on_events(void *arg, int events)
 			e = (const struct inotify_event *)(void *)p;
 			if (e->mask & IN_Q_OVERFLOW)
 				overflow(d);
+			else if (e->wd == d->parent_wd && (e->mask & SELF))
+				on_parent(d);
 			else if (e->wd == d->parent_wd && e->len &&
 				 str_eq(str_from(e->name), base_of(d->path)))
 				on_folder(d);
 			else if (e->wd != d->wd || d->lost)
 				continue; /* of others, or of a watch that we ended */
-			else if (e->mask &
-				 (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
+			else if (e->mask & SELF)
 				dir_lose(d, dir_missing(d));
 			else if (e->len && e->name[0] != '.')
 				on_name(d, e->name);
