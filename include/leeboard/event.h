@@ -198,8 +198,9 @@ str incident_key(struct arena *a, enum event_kind raise, const struct event *e);
 /* ------------------------------------------------------------------ the outbox */
 
 /* Where events are kept until every receiver has them: a table of functions that `store` fills in
- * and `notify` uses. What is added between begin and end is on disk, whole, when end returned NULL;
- * transactions of the store's other users may lie around it. All strings are borrowed for the call. */
+ * and `notify` uses. What is added between begin and end is kept whole, and survives this process,
+ * when end returned NULL; after `sync` it survives the machine. Transactions of the store's other
+ * users may lie around it. All strings are borrowed for the call. */
 struct event_kept {
 	uint64_t number;   /* 1, 2, ... over all events: the place in the stream; 0: not kept yet */
 	uint64_t sequence; /* of its emitter (app, source or instance), without gaps */
@@ -247,6 +248,8 @@ struct event_outbox {
 	/* Keeps e; to[].receiver, cause and due are read, the rest is the outbox's. n may be 0. */
 	struct err *(*add)(void *self, const struct event_kept *e, const struct event_delivery *to,
 			   size_t n);
+	/* Asked once for all that was added in a turn of the loop, before any of it goes out. */
+	struct err *(*sync)(void *self);
 	struct err *(*get)(void *self, struct arena *a, uint64_t number, struct event_kept *ret);
 	struct err *(*open_incident)(void *self, const struct event_incident *i);
 	struct err *(*close_incident)(void *self, str key);

@@ -6,8 +6,9 @@
  *
  * store_open takes the folder for this process alone. Everything is synchronous and from one thread;
  * each function is one transaction unless it is called between store_begin and store_end. What the
- * journal and the outbox were told is on disk when the outermost transaction returned; the rest may
- * lose its last moments in a power failure, never its consistency.
+ * journal was told is on disk when the outermost transaction returned, events before any of them goes
+ * out, in the same turn of the loop; the rest survives a kill and may lose its last moments in a power
+ * failure, never its consistency.
  *
  * Every failure is ERR_STORAGE (disk full, read-only, broken), leaves what was stored as it was, and
  * may be tried again: nothing has to be opened anew when there is room again. Texts that are stored

@@ -479,6 +479,8 @@ static void pump(struct notify *n)
 	msec next = 0, now = notify_now(n);
 	struct err *e;
 
+	/* It goes out all the same when this fails: nobody is told less for that. */
+	notify_failed(n, "sync the outbox", n->env.outbox->sync(n->env.outbox->self));
 	if (!n->config)
 		return;
 	if (n->repeat_at && n->repeat_at <= now)

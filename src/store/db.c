@@ -191,7 +191,7 @@ void db_durable(struct store *s)
  * and is known to be needed only there. When that fails, nobody tries the same file again: its
  * pages may be marked clean now. A checkpoint writes them to the database instead, and empties the
  * log, whose older frames would hide them. */
-static struct err *make_durable(struct store *s)
+struct err *db_sync(struct store *s)
 {
 	sqlite3_file *wal = NULL;
 
@@ -222,7 +222,7 @@ static struct err *finish(struct store *s, struct err *e)
 		undo(s);
 		return e;
 	}
-	return s->durable ? make_durable(s) : NULL;
+	return s->durable ? db_sync(s) : NULL;
 }
 
 struct err *store_end(struct store *s, struct err *e)

@@ -156,7 +156,18 @@ static struct err *add_all(struct store *s, const struct event_kept *e,
 		query_int(&q, to[i].due);
 		TRY(query_run(&q));
 	}
-	db_durable(s);
+	s->unsynced = true;
+	return NULL;
+}
+
+static struct err *outbox_sync(void *self)
+{
+	struct store *s = self;
+
+	if (!s->unsynced || s->depth)
+		return NULL;
+	TRY(db_sync(s));
+	s->unsynced = false;
 	return NULL;
 }
 
@@ -502,6 +513,7 @@ void store_outbox_init(struct store *s)
 		.listen = outbox_listen,
 		.next = outbox_next,
 		.add = outbox_add,
+		.sync = outbox_sync,
 		.get = outbox_get,
 		.open_incident = outbox_open_incident,
 		.close_incident = outbox_close_incident,

@@ -15,6 +15,7 @@ struct store {
 	unsigned depth;
 	bool failed;  /* a part of the transaction: it cannot be committed */
 	bool durable; /* it must be on disk when it is committed */
+	bool unsynced; /* events were added since the last sync */
 	bool suspect; /* SQLite called the database damaged: said so once */
 	void (*ended)(void *arg, bool committed);
 	void *ended_arg;
@@ -61,6 +62,8 @@ MUST_CHECK struct err *db_exec(struct store *s, const char *sql);
 MUST_CHECK struct err *db_err(struct store *s, const char *what);
 /* Marks the running transaction as one that must be on disk. */
 void db_durable(struct store *s);
+/* Everything that was committed is on disk. */
+MUST_CHECK struct err *db_sync(struct store *s);
 
 /* Any error as ERR_STORAGE. Takes e; NULL is fine. */
 struct err *store_err(struct err *e);

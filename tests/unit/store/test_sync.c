@@ -23,7 +23,7 @@ static struct event_kept event(uint64_t n)
 		.number = n, .sequence = n, .id = STR("id"), .name = STR("drift.found")};
 }
 
-static void test_only_journal_and_outbox_wait_for_the_disk(void **state)
+static void test_the_journal_waits_for_the_disk_and_events_when_asked_once(void **state)
 {
 	struct story *y = *state;
 	const struct event_outbox *o = store_outbox(y->s);
@@ -39,6 +39,10 @@ static void test_only_journal_and_outbox_wait_for_the_disk(void **state)
 	no_err(store_journal_end(y->s, id));
 	assert_int_equal(syncs, 2);
 	no_err(o->add(o->self, &e, NULL, 0));
+	assert_int_equal(syncs, 2);
+	no_err(o->sync(o->self));
+	assert_int_equal(syncs, 3);
+	no_err(o->sync(o->self));
 	assert_int_equal(syncs, 3);
 }
 
@@ -96,7 +100,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_open, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_only_journal_and_outbox_wait_for_the_disk),
+		T(test_the_journal_waits_for_the_disk_and_events_when_asked_once),
 		T(test_a_transaction_waits_once_for_all_that_asked),
 		T(test_a_failed_sync_is_made_good_through_the_database),
 		T(test_syncs_that_fail_again_are_an_error_and_the_next_one_is_whole),
