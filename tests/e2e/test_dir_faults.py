@@ -110,18 +110,6 @@ def test_a_path_that_is_not_there_names_what_is(daemon, make_repo, live):
     assert "'deply/web'" in said['items'][0]['message'] and 'deploy' in said['items'][0]['message']
 
 
-def test_a_folder_that_goes_away_is_not_taken_for_deletions(daemon, make_repo, live, receiver):
-    repo, r = make_repo(), receiver()
-    d = daemon([source(repo.bare), app(live.path, interval='1s'), alert(r)])
-    d.wait(repo.commit({'web.yaml': WEB}))
-    os.rename(live.path, live.path + '.away')
-    r.wait_event('target.unreachable')
-    os.rename(live.path + '.away', live.path)
-    r.wait_event('target.recovered')
-    d.wait(repo.commit({'web.yaml': replicas(3)}))
-    assert live.get('Deployment/web')['spec']['replicas'] == 3 and same(live, repo)
-
-
 def test_a_symlink_in_the_repository_leads_nowhere_outside(daemon, make_repo, live, tmp_path):
     repo = make_repo()
     outside = tmp_path / 'outside.yaml'
