@@ -322,6 +322,7 @@ static void on_done(void *arg, const struct http_response *h, struct err *e)
 			unreachable(r, e);
 		return;
 	}
+	assert(h);
 	p.status = h->status;
 	p.body = r->ask.on_data ? buf_view(&r->body) : h->body;
 	p.date = date_of(h);

@@ -105,13 +105,13 @@ bool kube_items_next(struct kube_items *it, str *ret)
 {
 	size_t from, end;
 
-	if (it->at == SIZE_MAX)
+	if (it->at >= it->body.n)
 		return false;
 	from = blanks(it->body, it->at);
 	if (from < it->body.n && it->body.p[from] == ',')
 		from = blanks(it->body, from + 1);
 	end = value_end(it->body, from);
-	if (end == SIZE_MAX || end == from || it->body.p[from] != '{') {
+	if (end == SIZE_MAX || end <= from || it->body.p[from] != '{') {
 		it->at = SIZE_MAX;
 		return false;
 	}

@@ -26,8 +26,10 @@ static str app_label(struct arena *a, str app)
 {
 	CLEANUP(buf) struct buf b = BUF_INIT;
 
-	for (size_t i = 0; i < app.n; i++)
-		buf_char(&b, app.p[i] == '/' ? '.' : app.p[i]);
+	buf_str(&b, app);
+	for (size_t i = 0; i < b.n; i++)
+		if (b.p[i] == '/')
+			b.p[i] = '.';
 	if (b.n > LABEL_MOST) {
 		struct hash h = hash_blake2b(NULL, STR("leeboard/label"), app);
 

@@ -8,6 +8,7 @@
  * label: unless we deleted it ourselves, one GET tells the two apart. What a renewed list does not
  * tell any more is asked for alike; so the names of what was told are kept, and nothing else. */
 #include "kube_priv.h"
+#include <assert.h>
 #include <stdlib.h>
 
 #define WATCH_SOON 200            /* after an end that should not be */
@@ -552,6 +553,7 @@ static void on_end(void *arg, const struct kube_reply *r, struct err *e)
 {
 	struct kube_watch *w = arg;
 
+	assert(!r != !e);
 	w->stream = NULL;
 	if (w->initial && r && (r->status == 400 || r->status == 422)) {
 		w->k->no_watch_list = true; /* a server before 1.32, or a kind that cannot */
