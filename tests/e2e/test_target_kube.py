@@ -83,6 +83,19 @@ def test_a_token_file_is_read_again_when_the_server_refuses_its_token(cluster, k
     d.ok('ready')
 
 
+@pytest.mark.parametrize('name, good', [('localhost', True), ('other.test', False)])
+def test_a_certificate_is_checked_for_the_name_that_the_kubeconfig_says(cluster, kube, target_of, tmp_path, name, good):
+    config = open(cluster.token_kubeconfig, encoding='utf-8').read()
+    (tmp_path / 'config').write_text(re.sub(r'(\n *)(server: )', r'\1tls-server-name: %s\1\2' % name, config))
+    (tmp_path / 'config').chmod(0o600)
+    a = target_of(str(tmp_path / 'config'), ready=False).do('ready')
+    if good:
+        assert 'error' not in a
+    else:
+        assert a['code'] == 'TargetUnreachable'
+        assert re.match(r"cannot verify the certificate of '127.0.0.1:\d+': ", a['message']) and 'other.test' in a['message']
+
+
 def exec_config(cluster, tmp_path, body):
     plugin = tmp_path / 'plugin'
     plugin.write_text('#!/bin/sh\necho run >>%s/runs\n%s\n' % (tmp_path, body))
