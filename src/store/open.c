@@ -5,11 +5,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A database up to this size is looked at whole at each start (some 100 ms at most). */
 #define CHECK_UP_TO ((off_t)64 << 20)
+#define LOCK_TRIES 200 /* of 10 ms */
 #define BUSY_WAIT 2000 /* ms, for a person with sqlite3 at hand */
 
 static void PRINTF_LIKE(2, 3) warn(struct store *s, const char *fmt, ...)
@@ -54,29 +57,55 @@ static struct err *private_dir(const char *path)
 	return NULL;
 }
 
-static struct err *take_lock(struct store *s, struct arena *a)
+/* Who has the lock: what stands in it; 0: nothing that can be read. */
+static uint64_t holder(int fd)
+{
+	char text[32];
+	ssize_t got = pread(fd, text, sizeof(text), 0);
+	uint64_t pid;
+
+	return str_to_u64(str_trim(str_n(text, got > 0 ? (size_t)got : 0)), &pid) ? pid : 0;
+}
+
+/* A daemon that was killed while it started a worker leaves the lock to that child for the moment
+ * until it executes its program: its descriptors are copies. Nothing tells when; it is some ms. */
+static int lock_file(int fd)
 {
 	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const struct timespec pause = {.tv_nsec = 10 * 1000000};
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		uint64_t pid;
+
+		if (fcntl(fd, F_OFD_SETLK, &l) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES)
+			return errno;
+		pid = holder(fd);
+		if (!pid || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+			return EAGAIN;
+		nanosleep(&pause, NULL);
+	}
+	return EAGAIN;
+}
+
+static struct err *take_lock(struct store *s, struct arena *a)
+{
 	str path = in_dir(s, a, "lock");
 	char pid[32];
-	int n;
+	int n, rc;
 
 	s->lock = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock < 0)
 		return err_sys(ERR_STORAGE, errno, "open '%s'", path.p);
-	if (fcntl(s->lock, F_OFD_SETLK, &l) < 0) {
-		ssize_t got = pread(s->lock, pid, sizeof(pid), 0);
-		str who = str_trim(str_n(pid, got > 0 ? (size_t)got : 0));
-		uint64_t number;
-
-		if (errno != EAGAIN && errno != EACCES && got < 0)
-			return err_sys(ERR_STORAGE, errno, "lock '%s'", path.p);
-		if (!str_to_u64(who, &number))
-			return err_new(ERR_STORAGE, "'%s' is already used by another process",
-				       s->dir);
-		return err_new(ERR_STORAGE, "'%s' is already used by process " STR_FMT, s->dir,
-			       STR_ARG(who));
-	}
+	rc = lock_file(s->lock);
+	if (rc && rc != EAGAIN)
+		return err_sys(ERR_STORAGE, rc, "lock '%s'", path.p);
+	if (rc && !holder(s->lock))
+		return err_new(ERR_STORAGE, "'%s' is already used by another process", s->dir);
+	if (rc)
+		return err_new(ERR_STORAGE, "'%s' is already used by process %llu", s->dir,
+			       (unsigned long long)holder(s->lock));
 	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 	/* Who it is helps people only: a full disk must not keep the daemon from starting. */
 	if (ftruncate(s->lock, 0) < 0 || pwrite(s->lock, pid, (size_t)n, 0) != n)

@@ -87,6 +87,37 @@ static void test_the_lock_of_a_killed_daemon_does_not_stay(void **state)
 	no_err(store_open(y->dir, &y->s));
 }
 
+/* As a child of a killed daemon has it between fork and exec. */
+static void test_the_lock_of_a_dead_daemons_child_is_waited_for(void **state)
+{
+	struct story *y = *state;
+	int told[2];
+	pid_t daemon, child;
+
+	assert_int_equal(pipe(told), 0);
+	daemon = fork();
+	if (!daemon) {
+		struct store *s;
+
+		if (store_open(y->dir, &s))
+			_exit(1);
+		child = fork();
+		if (!child) {
+			usleep(200000);
+			_exit(0);
+		}
+		if (write(told[1], &child, sizeof(child)) != sizeof(child))
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(read(told[0], &child, sizeof(child)), sizeof(child));
+	close(told[0]);
+	close(told[1]);
+	waitpid(daemon, NULL, 0);
+	assert_int_equal(kill(child, 0), 0);
+	no_err(store_open(y->dir, &y->s));
+}
+
 static void test_the_key_stays_and_a_lost_one_voids_the_baselines(void **state)
 {
 	struct story *y = *state;
@@ -446,6 +477,7 @@ int main(void)
 		T(test_everything_in_the_folder_is_private),
 		T(test_a_second_daemon_is_refused_and_named_the_first),
 		T(test_the_lock_of_a_killed_daemon_does_not_stay),
+		T(test_the_lock_of_a_dead_daemons_child_is_waited_for),
 		T(test_the_key_stays_and_a_lost_one_voids_the_baselines),
 		T(test_half_a_key_is_made_anew),
 		T(test_leftovers_of_a_killed_write_are_swept),
