@@ -112,7 +112,6 @@ static const struct verb_flag drift_flags[] = {
 	{"--all", 'a', NULL, "ignored drift, too"},
 	{"--heal", 0, NULL, "Git's values back, now, once"},
 	{"--export", 0, NULL, "print a patch that makes Git say what live says"},
-	{"--yes", 0, NULL, "do not ask when it is more than one App"},
 	REASON,
 	END,
 };
