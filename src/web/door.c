@@ -14,6 +14,7 @@ struct web_door {
 	struct watch_fd *watch;
 	struct timer *again;
 	bool local, running;
+	bool room; /* a connection ended in this run */
 };
 struct peer { /* one connection */
 	struct web_door *door;
@@ -54,10 +55,14 @@ static void run(struct web_door *d)
 	MHD_UNSIGNED_LONG_LONG wait;
 
 	d->running = true;
+	d->room = false;
 	MHD_run(d->mhd);
 	d->running = false;
 	timer_stop(STEAL(d->again));
-	if (MHD_get_timeout(d->mhd, &wait) == MHD_YES)
+	/* At its limit it stops listening, and listens again only when it is run after an end. */
+	if (d->room)
+		d->again = timer_start(d->web->env.loop, 0, on_again, d);
+	else if (MHD_get_timeout(d->mhd, &wait) == MHD_YES)
 		d->again = timer_start(d->web->env.loop, wait > 3600000 ? 3600000 : (msec)wait,
 				       on_again, d);
 }
@@ -90,6 +95,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **of_connect
 		*of_connection = p;
 		expect_request(p);
 	} else if (p) {
+		p->door->room = true;
 		timer_stop(p->late);
 		free(p);
 		*of_connection = NULL;

@@ -489,6 +489,29 @@ static void a_request_that_does_not_end_is_cut_off(void **state)
 	guest_done(&g);
 }
 
+static void a_full_house_opens_again_when_guests_leave(void **state)
+{
+	struct story *s = *state;
+	struct guest in[WEB_MAX_LOCAL], waiting;
+
+	started(s);
+	for (size_t i = 0; i < WEB_MAX_LOCAL; i++) {
+		in[i] = enter(s, false);
+		say(&in[i], "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+		hear(&in[i], "ok\n");
+	}
+	waiting = enter(s, false);
+	say(&waiting, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+	for (int i = 0; i < 100; i++)
+		loop_turn(s->loop, false);
+	assert_int_equal(waiting.got.n, 0);
+	for (size_t i = 0; i < WEB_MAX_LOCAL; i++)
+		guest_done(&in[i]);
+	hear(&waiting, "ok\n");
+	guest_done(&waiting);
+	check(s, false, "GET /healthz HTTP/1.1\r\nHost: x", NULL, 200, "ok");
+}
+
 static void health_and_metrics_say_how_it_is(void **state)
 {
 	struct story *s = *state;
@@ -782,6 +805,7 @@ int main(void)
 		STORY(who_hangs_up_is_unasked),
 		STORY(who_waits_is_told_when_the_daemon_stops),
 		STORY(a_request_that_does_not_end_is_cut_off),
+		STORY(a_full_house_opens_again_when_guests_leave),
 		STORY(health_and_metrics_say_how_it_is),
 		STORY(events_stream_as_they_happen),
 		STORY(what_was_missed_comes_first_and_nothing_twice),
