@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line: N passed, N failed, N skipped.
 
-usage: tests/run.py [--fuzz-seconds N] [NAME]
+usage: tests/run.py [--fuzz-seconds N] [--long] [NAME]
 
 Unit tests (build-asan/unit_*, cmocka; of the sandbox also build/unit_*, without sanitizers), architecture tests (tests/arch, pytest),
 end-to-end tests (tests/e2e, pytest, against programs that ./dev builds from Go modules; by root: those of directories once more
@@ -105,6 +105,13 @@ def unprivileged():
         return *counted(name, status), out
 
 
+def valgrind(path):
+    """Memory errors and leaks in what the compiler's sanitizers cannot see: uninitialised values above all."""
+    status, out = run(['valgrind', '-q', '--error-exitcode=99', '--leak-check=full', '--show-leak-kinds=definite',
+                       '--errors-for-leak-kinds=definite', '--trace-children=no', path], LIMIT * 6)
+    return int(not status), int(bool(status)), 0, out
+
+
 def fuzz(path, seconds):
     name = os.path.basename(path)[len('fuzz_'):]
     corpus = os.path.join(TOP, 'fuzz', 'corpus', name)
@@ -123,6 +130,7 @@ def fuzz(path, seconds):
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument('--fuzz-seconds', type=int, default=0)
+    p.add_argument('--long', action='store_true')
     p.add_argument('name', nargs='?', default='')
     o = p.parse_args()
 
@@ -137,6 +145,8 @@ def main():
         jobs.append(('tests/e2e', end_to_end, ('tests/e2e',)))
         if os.getuid() == 0:
             jobs.append(('tests/e2e, directories as nobody', unprivileged, ()))
+    if o.long:  # the sandbox kills what valgrind does
+        jobs += [(os.path.relpath(t, TOP), valgrind, (t,)) for t in found('build-valgrind', 'unit_') if 'sandbox' not in t]
     jobs += [(os.path.basename(t), fuzz, (t, o.fuzz_seconds)) for t in found('build-fuzz', 'fuzz_')]
     total = [0, 0, 0]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
