@@ -210,6 +210,8 @@ typedef struct loc {
 	X(ERR_TLS, "TLS", 2)                                                                       \
 	X(ERR_REDIRECTED, "Redirected", 2)                                                         \
 	X(ERR_REF_GONE, "RefGone", 2)                                                              \
+	X(ERR_PLAN_CHANGED, "plan-changed", 5)                                                     \
+	X(ERR_NOT_WAITING, "not-waiting", 2)                                                       \
 	X(ERR_REFUSED, "Refused", 3)                                                               \
 	X(ERR_VERIFIER_FAILED, "VerifierFailed", 3)                                                \
 	X(ERR_RENDER, "RenderFailed", 4)                                                           \

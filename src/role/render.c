@@ -79,16 +79,45 @@ static struct err *send_seen(struct tree *t, struct worker_out *out)
 	return NULL;
 }
 
-/* Only "there is no such folder" names the App's path as wrong; the rest is the rendering's. */
-static struct err *path_missing(struct tree *t, const struct job_render *j)
+#define MOST_FOLDERS 8u /* that a message names */
+
+/* The folders that lie where the path leads wrong: " (it has: deploy/web, deploy/db)". */
+static struct err *what_there_is(struct arena *a, struct tree *t, str path, struct buf *ret)
 {
+	struct tree_entry *entries;
+	size_t n, cut, named = 0;
+	enum tree_kind kind = TREE_ABSENT;
+
+	while (path.n && kind != TREE_FOLDER) {
+		cut = str_rchr(path, '/');
+		path = cut == SIZE_MAX ? STR("") : str_sub(path, 0, cut);
+		TRY(tree_kind(t, path, &kind));
+	}
+	TRY(tree_list(t, a, path, &entries, &n));
+	for (size_t i = 0; i < n && named < MOST_FOLDERS; i++) {
+		if (entries[i].kind != TREE_FOLDER)
+			continue;
+		buf_printf(ret, "%s" STR_FMT "%s" STR_FMT,
+			   named++ ? ", " : " (it has: ", STR_ARG(path), path.n ? "/" : "",
+			   STR_ARG(entries[i].name));
+	}
+	buf_str(ret, named ? STR(")") : STR(""));
+	return NULL;
+}
+
+/* Only "there is no such folder" names the App's path as wrong; the rest is the rendering's. */
+static struct err *path_missing(struct arena *a, struct tree *t, const struct job_render *j)
+{
+	CLEANUP(buf) struct buf has = BUF_INIT;
 	enum tree_kind kind;
 
 	TRY(tree_kind(t, j->path, &kind));
 	if (kind == TREE_FOLDER)
 		return NULL;
-	return err_new(ERR_PATH_MISSING, "path '" STR_FMT "' is %s in " STR_FMT, STR_ARG(j->path),
-		       kind == TREE_FILE ? "a file" : "not", STR_ARG(str_sub(j->oid, 0, 7)));
+	TRY(what_there_is(a, t, j->path, &has));
+	return err_new(ERR_PATH_MISSING, "path '" STR_FMT "' is %s in " STR_FMT STR_FMT,
+		       STR_ARG(j->path), kind == TREE_FILE ? "a file" : "not",
+		       STR_ARG(str_sub(j->oid, 0, 7)), STR_ARG(buf_view(&has)));
 }
 
 static struct err *render(struct arena *a, const struct job_render *j, struct tree *t,
@@ -99,7 +128,7 @@ static struct err *render(struct arena *a, const struct job_render *j, struct tr
 	struct render_result result = {0};
 	struct err *e;
 
-	TRY(path_missing(t, j));
+	TRY(path_missing(a, t, j));
 	e = render_build(a, t, j->path, &opts, &result);
 	e = err_join(e, send_warnings(&result, out));
 	if (!e)

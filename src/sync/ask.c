@@ -852,13 +852,13 @@ static void do_approve(struct sync_asked *q, struct app_run *a)
 	struct err *e;
 
 	if (a->state != APP_WAITING || !a->plan_id[0]) {
-		ask_fail(q, 409, err_new(ERR_USAGE, "nothing of App '%s' waits", a->name));
+		ask_fail(q, 409, err_new(ERR_NOT_WAITING, "nothing of App '%s' waits", a->name));
 		return;
 	}
 	if (plan.n < 6 || !str_starts(str_from(a->plan_id), plan)) {
 		ask_fail(q, 409,
-			 err_hint(err_new(ERR_USAGE, "the plan of App '%s' is %.12s now", a->name,
-					  a->plan_id),
+			 err_hint(err_new(ERR_PLAN_CHANGED, "the plan of App '%s' is %.12s now",
+					  a->name, a->plan_id),
 				  "leeboard plan %s shows it", a->name));
 		return;
 	}

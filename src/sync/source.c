@@ -237,6 +237,7 @@ void source_failed(struct source_run *r, struct err *e)
 		node_pairs_add(a, &more, STR("reason"),
 			       node_new_str(a, str_from(err_code_name(r->why_code))));
 		node_pairs_add(a, &more, STR("url"), node_new_str(a, r->doc->url));
+		node_pairs_add(a, &more, STR("error"), node_new_str(a, str_from(r->why)));
 		node_pairs_add(a, &more, STR("since"),
 			       node_new_str(a, time_rfc3339(a, r->failing_since, false)));
 		t.source = str_from(r->name);

@@ -288,8 +288,10 @@ void ask_wait(struct sync_asked *q)
 		return;
 	}
 	for (size_t i = 0; i < commit.n; i++) {
-		if (commit.n >= 4 && commit.n <= SYNC_MAX_HEX &&
-		    memchr("0123456789abcdef", commit.p[i], 16))
+		char c = commit.p[i];
+		bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+
+		if (digit && commit.n >= 4 && commit.n <= SYNC_MAX_HEX)
 			continue;
 		ask_fail(q, 422,
 			 err_hint(err_new(ERR_USAGE, "'" STR_FMT "' is no commit id",
