@@ -161,6 +161,10 @@ MUST_CHECK struct err *node_pointer_split(struct arena *a, str pointer, struct n
  * place in `patch`. */
 MUST_CHECK struct err *node_patch_json(struct arena *a, const struct node *root,
 				       const struct node *patch, const struct node **ret);
+/* The same as kustomize has it: negative indices count from the end, a missing field is replaced, a
+ * missing value is null, and a test for null holds where nothing is. */
+MUST_CHECK struct err *node_patch_json_lenient(struct arena *a, const struct node *root,
+					       const struct node *patch, const struct node **ret);
 /* RFC 7396. */
 const struct node *node_merge_json(struct arena *a, const struct node *target,
 				   const struct node *patch);

@@ -129,7 +129,30 @@ struct step {
 	const struct node *value;
 	struct node_path path;
 	str path_text;
+	bool lenient;
 };
+
+/* Which item a part means; for a new one, where it goes. */
+static bool item_at(const struct step *s, const struct node *n, str part, bool new, size_t *ret)
+{
+	size_t most = n->n + (new ? 1u : 0u), back;
+
+	if (s->lenient && part.n > 1 && part.p[0] == '-' &&
+	    index_from(str_sub(part, 1, part.n), &back)) {
+		*ret = most - back;
+		return back > 0 && back <= most;
+	}
+	return index_from(part, ret) && *ret < most;
+}
+
+static const struct node *step_into(const struct step *s, const struct node *n, str part)
+{
+	size_t i;
+
+	if (n->kind == NODE_LIST)
+		return item_at(s, n, part, false, &i) ? n->items[i] : NULL;
+	return child(n, part);
+}
 
 static struct err *nowhere(const struct step *s, str part, const struct node *n)
 {
@@ -154,7 +177,7 @@ static struct err *edit_here(const struct step *s, const struct node *n, str par
 	size_t i;
 
 	if (n->kind == NODE_MAP) {
-		if (s->op != OP_ADD && !node_get(n, part))
+		if (s->op != OP_ADD && !(s->lenient && s->op == OP_REPLACE) && !node_get(n, part))
 			return nowhere(s, part, n);
 		if (s->op == OP_REMOVE)
 			*ret = node_del(s->a, n, part);
@@ -168,7 +191,7 @@ static struct err *edit_here(const struct step *s, const struct node *n, str par
 		*ret = node_list_add(s->a, n, s->value);
 		return NULL;
 	}
-	if (!index_from(part, &i) || i > n->n || (i == n->n && s->op != OP_ADD))
+	if (!item_at(s, n, part, s->op == OP_ADD, &i))
 		return nowhere(s, part, n);
 	if (s->op == OP_REMOVE)
 		*ret = node_list_del(s->a, n, i);
@@ -187,14 +210,15 @@ static struct err *edit(const struct step *s, const struct node *root, const str
 	const struct node *v = NULL;
 
 	if (!n) {
-		if (s->op == OP_REMOVE)
-			return err_at(ERR_INVALID, s->at->at, "cannot remove the whole document");
+		if (s->op == OP_REMOVE || s->lenient)
+			return err_at(ERR_INVALID, s->at->at, "cannot %s the whole document",
+				      s->op == OP_REMOVE ? "remove" : "write");
 		*ret = s->value;
 		return NULL;
 	}
 	way[0] = root;
 	for (size_t i = 0; i + 1 < n; i++) {
-		way[i + 1] = child(way[i], s->path.p[i]);
+		way[i + 1] = step_into(s, way[i], s->path.p[i]);
 		if (!way[i + 1])
 			return nowhere(s, s->path.p[i], way[i]);
 	}
@@ -205,7 +229,7 @@ static struct err *edit(const struct step *s, const struct node *root, const str
 		if (way[i]->kind == NODE_MAP) {
 			v = node_set(s->a, way[i], s->path.p[i], v);
 		} else {
-			bool good = index_from(s->path.p[i], &k);
+			bool good = item_at(s, way[i], s->path.p[i], false, &k);
 
 			assert(good);
 			v = node_list_set(s->a, way[i], k, v);
@@ -287,6 +311,8 @@ static struct err *read_step(struct step *s, const struct node *op, struct node_
 	TRY(read_text(op, STR("path"), &s->path_text));
 	TRY(pointer_split(s->a, node_get(op, STR("path"))->at, s->path_text, &s->path));
 	s->value = node_get(op, STR("value"));
+	if (ops[i].value && !s->value && s->lenient)
+		s->value = node_null(s->a);
 	if (ops[i].value && !s->value)
 		return err_at(ERR_MISSING, op->at, "the operation has no 'value'");
 	if (ops[i].from) {
@@ -302,8 +328,10 @@ static struct err *test_step(const struct step *s, const struct node *root)
 	CLEANUP(buf) struct buf have = BUF_INIT, want = BUF_INIT;
 
 	for (size_t i = 0; i < s->path.n; i++) {
-		const struct node *next = child(v, s->path.p[i]);
+		const struct node *next = step_into(s, v, s->path.p[i]);
 
+		if (!next && s->lenient && s->value->kind == NODE_NULL && i + 1 == s->path.n)
+			return NULL;
 		if (!next)
 			return nowhere(s, s->path.p[i], v);
 		v = next;
@@ -327,7 +355,7 @@ static struct err *take_from(struct step *s, const struct node_path *from, str f
 	out.path = *from;
 	out.path_text = from_text;
 	for (size_t i = 0; i < from->n; i++) {
-		const struct node *next = child(v, from->p[i]);
+		const struct node *next = step_into(s, v, from->p[i]);
 
 		if (!next)
 			return nowhere(&out, from->p[i], v);
@@ -346,10 +374,10 @@ static struct err *take_from(struct step *s, const struct node_path *from, str f
 	return edit(&out, *root, root);
 }
 
-static struct err *take_step(struct arena *a, const struct node *op, size_t *brought,
+static struct err *take_step(struct arena *a, const struct node *op, bool lenient, size_t *brought,
 			     const struct node **root)
 {
-	struct step s = {.a = a, .at = op};
+	struct step s = {.a = a, .at = op, .lenient = lenient};
 	struct node_path from = {0};
 	str from_text = STR_NONE;
 
@@ -375,8 +403,8 @@ static struct err *take_step(struct arena *a, const struct node *op, size_t *bro
 	return edit(&s, *root, root);
 }
 
-struct err *node_patch_json(struct arena *a, const struct node *root, const struct node *patch,
-			    const struct node **ret)
+static struct err *patch_json(struct arena *a, const struct node *root, const struct node *patch,
+			      bool lenient, const struct node **ret)
 {
 	size_t brought = 0;
 
@@ -385,9 +413,22 @@ struct err *node_patch_json(struct arena *a, const struct node *root, const stru
 			      "a JSON patch must be a list of operations, not %s",
 			      node_kind_name(patch->kind));
 	for (size_t i = 0; i < patch->n; i++)
-		TRY_WRAP(take_step(a, patch->items[i], &brought, &root), "operation %zu", i + 1);
+		TRY_WRAP(take_step(a, patch->items[i], lenient, &brought, &root), "operation %zu",
+			 i + 1);
 	*ret = root;
 	return NULL;
+}
+
+struct err *node_patch_json(struct arena *a, const struct node *root, const struct node *patch,
+			    const struct node **ret)
+{
+	return patch_json(a, root, patch, false, ret);
+}
+
+struct err *node_patch_json_lenient(struct arena *a, const struct node *root,
+				    const struct node *patch, const struct node **ret)
+{
+	return patch_json(a, root, patch, true, ret);
 }
 
 /* ---------------------------------------------------------------- merge patch */

@@ -205,6 +205,20 @@ static void copies_cannot_explode(void **state)
 		"patch.yaml:16:3: this patch adds more than 100000 values (operation 16)");
 }
 
+static void lenient_json_patches_do_what_kustomize_does(void **state)
+{
+	CLEANUP(arena) struct arena *a = arena_new();
+	const struct node *n = parse(a, "doc.yaml", "{a: [1, 2, 3], b: 0}"), *got = NULL;
+	const char *patch = "[{op: replace, path: /a/-1, value: 9}, {op: replace, path: /c, value: 1},"
+			    " {op: add, path: /d}, {op: test, path: /e, value: null}]";
+	CLEANUP(buf) struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_null(node_patch_json_lenient(a, n, parse(a, "patch.yaml", patch), &got));
+	node_json(got, NODE_JSON_COMPACT, &b);
+	assert_string_equal(b.p, "{\"a\":[1,2,9],\"b\":0,\"c\":1,\"d\":null}");
+}
+
 static void a_patched_node_knows_the_line_that_asked(void **state)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
@@ -263,6 +277,7 @@ int main(void)
 		cmocka_unit_test(json_patches_do_what_rfc_6902_says),
 		cmocka_unit_test(a_patch_that_does_not_fit_says_where),
 		cmocka_unit_test(copies_cannot_explode),
+		cmocka_unit_test(lenient_json_patches_do_what_kustomize_does),
 		cmocka_unit_test(a_patched_node_knows_the_line_that_asked),
 		cmocka_unit_test(merge_patches_do_what_rfc_7396_says),
 		cmocka_unit_test(a_copy_outlives_its_source),
