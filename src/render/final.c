@@ -387,14 +387,15 @@ static const struct node *clean_annotations(struct arena *a, const struct node *
 	for (uint32_t i = 0; old->kind == NODE_MAP && i < old->n; i++) {
 		const struct node_pair *p = &old->pairs[i];
 		bool text = p->value->kind == NODE_STRING;
+		bool container = p->value->kind == NODE_MAP || p->value->kind == NODE_LIST;
 
 		same = same && text && !is_bookkeeping(p->key) && !meta_is_key(p->key, metadata);
 		if (is_bookkeeping(p->key) || meta_is_key(p->key, metadata))
 			continue;
 		*ARENA_PUSH(a, &v) = *p;
-		if (!text && p->value->kind != NODE_MAP && p->value->kind != NODE_LIST)
-			v.p[v.n - 1].value =
-				node_with_by(a, node_new_str(a, p->value->text), p->value);
+		if (!text)
+			v.p[v.n - 1].value = node_with_by(
+				a, node_new_str(a, container ? STR("") : p->value->text), p->value);
 	}
 	if (same && v.n)
 		return root;
@@ -443,6 +444,22 @@ static struct err *check_floats(const struct resmap *rm)
 	return e;
 }
 
+/* A patch may have taken a name off. */
+static struct err *check_named(const struct resmap *rm)
+{
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < rm->n; i++) {
+		struct res_id id = res_id(rm->p[i]);
+
+		if (!id.kind.n || (!id.name.n && !str_ends(id.kind, STR("List"))))
+			e = err_join(e, err_at(ERR_RENDER, rm->p[i]->at,
+					       "no %s is left of this object",
+					       id.kind.n ? "'metadata.name'" : "'kind'"));
+	}
+	return e;
+}
+
 struct err *final_objects(struct build *b, const struct kustomization *k, struct resmap *rm)
 {
 	static struct fieldspec labels = {.path = {"metadata/labels", 15}, .create = true};
@@ -457,8 +474,10 @@ struct err *final_objects(struct build *b, const struct kustomization *k, struct
 	rm->n = kept;
 	if (b->odd_floats)
 		TRY(check_floats(rm));
-	if (rm->ids_loose)
+	if (rm->ids_loose) {
+		TRY(check_named(rm));
 		TRY(res_check_ids(b->a, LOC_NONE, rm));
+	}
 	TRY(read_order(b, k, &legacy, &ranks));
 	if (legacy)
 		sort_legacy(b->a, &ranks, rm);

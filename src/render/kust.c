@@ -522,10 +522,16 @@ static struct err *read_metadata(struct call *c, const struct node *v, void *mem
 	return NULL;
 }
 
+/* Allowed, and without effect. */
+static struct err *check_metadata(struct call *c UNUSED, const struct node *v, void *member UNUSED)
+{
+	return v->kind == NODE_MAP ? NULL : kust_wrong_type(v, STR("metadata"), "a map");
+}
+
 static const struct field kust_fields[] = {
 	{"apiVersion", F_SKIP, 0, NULL},
 	{"kind", F_SKIP, 0, NULL},
-	{"metadata", F_SKIP, 0, NULL},
+	{"metadata", F_CALL, 0, check_metadata},
 	{"resources", F_ENTRIES, AT(kustomization, resources), NULL},
 	{"bases", F_SKIP, 0, NULL}, /* read behind resources */
 	{"components", F_ENTRIES, AT(kustomization, components), NULL},

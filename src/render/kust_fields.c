@@ -76,6 +76,17 @@ static const struct node *string_map(struct call *c, const struct node *v)
 	return ret;
 }
 
+/* 2.0 is 2 on its way through JSON. */
+static const struct node *whole_number(struct arena *a, const struct node *v)
+{
+	double d;
+
+	if (v->kind != NODE_FLOAT || !node_number(v, &d) || d != __builtin_trunc(d) || d > 1e15 ||
+	    d < -1e15)
+		return v;
+	return node_with_by(a, node_new_int(a, (int64_t)d), v);
+}
+
 struct err *kust_field(struct call *c, const struct field *f, const struct node *v, void *out)
 {
 	struct arena *a = c->b->a;
@@ -117,6 +128,7 @@ struct err *kust_field(struct call *c, const struct field *f, const struct node 
 		*(const struct node **)member = v;
 		return NULL;
 	case F_INT:
+		v = whole_number(a, v);
 		if (v->kind != NODE_INT)
 			return kust_wrong_type(v, name, "a whole number");
 		*(const struct node **)member = v;
@@ -126,6 +138,8 @@ struct err *kust_field(struct call *c, const struct field *f, const struct node 
 	case F_SKIP:
 		return NULL;
 	case F_NO_HELM:
+		if (v->kind == NODE_LIST && !v->n)
+			return NULL;
 		return err_hint(
 			err_at(ERR_NOT_ALLOWED, v->at, "'%s': Helm does not run here", f->name),
 			"commit what 'helm template' prints, and list it under "

@@ -187,6 +187,14 @@ static const struct node *list_items(const struct node *root, bool *is_list)
 	return *is_list && items->kind == NODE_LIST ? items : NULL;
 }
 
+static bool items_misshapen(const struct node *root)
+{
+	const struct node *items = node_get(root, STR("items"));
+
+	return items && items->kind != NODE_LIST && items->kind != NODE_NULL &&
+	       str_ends(node_get_text(root, STR("kind")), STR("List"));
+}
+
 /* Objects first, then the items of list kinds, as kustomize appends them. */
 static struct err *add_objects(struct build *b, const struct node *const *p, size_t n,
 			       unsigned depth, struct resmap *ret)
@@ -198,7 +206,11 @@ static struct err *add_objects(struct build *b, const struct node *const *p, siz
 			bool is_list;
 			const struct node *items = list_items(p[i], &is_list);
 
-			if (pass == 0 && !is_list && p[i]->kind != NODE_NULL)
+			if (pass == 0 && items_misshapen(p[i]))
+				e = err_join(e, err_at(ERR_RENDER, p[i]->at,
+						       "'items' of a " STR_FMT " must be a list",
+						       STR_ARG(node_get_text(p[i], STR("kind")))));
+			else if (pass == 0 && !is_list && p[i]->kind != NODE_NULL)
 				e = err_join(e, add_object(b, p[i], ret));
 			if (pass == 0 || !items)
 				continue;

@@ -24,6 +24,9 @@ static struct err *set_pairs(void *arg, struct arena *a, const struct node *old,
 		str key = s->pairs->pairs[i].key;
 		const struct node *v = s->values[i];
 
+		if (!key.n)
+			return err_at(ERR_INVALID, v->by->at, "a label or annotation has no name");
+
 		if (node_get(old, key))
 			v = node_with_by(a, v, v->by); /* the old value, with new content */
 		else

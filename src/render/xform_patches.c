@@ -256,7 +256,10 @@ static struct err *json_one(struct patching *p, const struct node *ops, struct r
 
 	if (p->keep_history)
 		res_push_prev(p->a, r);
-	TRY_WRAP(node_patch_json(p->a, r->root, ops, &root), "patch " STR_FMT,
+	/* The books that kustomize keeps in annotations are there by then. */
+	if (r->prev.n && !node_at(r->root, "metadata", "annotations", NULL))
+		r->root = set_meta(p->a, r->root, STR("annotations"), node_new_map(p->a, NULL, 0));
+	TRY_WRAP(node_patch_json_lenient(p->a, r->root, ops, &root), "patch " STR_FMT,
 		 STR_ARG(res_id_text(p->a, res_id(r))));
 	TRY(round_numbers(p->a, root, 0, &r->root));
 	p->rm->ids_loose = true;
@@ -301,6 +304,8 @@ static struct err *apply(struct patching *p, const struct patch_spec *s, bool js
 	TRY(parse(p->a, s->text, json, &x));
 	if (merge_text_hints(s->text->bytes))
 		p->rm->schema = merge_types_hinted(p->a, p->rm->schema);
+	if (x.ops && !x.ops->n)
+		return json ? err_at(ERR_MISSING, s->at, "the patch is empty") : NULL;
 	if (s->target)
 		return apply_to_target(p, s, &x);
 	if (x.ops)

@@ -186,7 +186,7 @@ static struct err *set(struct write *w, const struct node *old, const struct nod
 				      "'delimiter' goes into texts, but '" STR_FMT "' is %s",
 				      STR_ARG(w->written), node_kind_name(old->kind));
 		TRY(put_piece(w, old ? old->text : STR(""), &text));
-	} else if (is_container(w->value) || (old && is_container(old))) {
+	} else if (old ? is_container(old) : is_container(w->value)) {
 		*ret = marked(w, w->value);
 		return NULL;
 	}

@@ -32,7 +32,7 @@ static void all_unknown_and_wrong_fields_are_told_at_once(void **state)
 						 "commonLabels: {a: 1}\n"
 						 "patches:\n"
 						 "- pth: x\n"
-						 "helmCharts: []\n"}),
+						 "helmCharts: [{name: c}]\n"}),
 		    "",
 		    "kustomization.yaml:1:1: unknown field 'nameprefixx'\n"
 		    "kustomization.yaml:2:19: 'a' must be a string, not an integer\n"
