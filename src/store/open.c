@@ -72,7 +72,7 @@ static uint64_t holder(int fd)
 static int lock_file(int fd)
 {
 	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	const struct timespec pause = {.tv_nsec = 10 * 1000000};
+	const struct timespec pause = {.tv_nsec = 10000000L};
 
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		uint64_t pid;
