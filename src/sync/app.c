@@ -19,6 +19,19 @@ const char *app_state_name(enum app_state st)
 	return state_names[st];
 }
 
+void app_set_suspended(struct app_run *a)
+{
+	CLEANUP(arena) struct arena *scratch = arena_new();
+	struct suspension sus;
+	const char *why = "the document says so";
+
+	if (suspension_get(a->s, scratch, "app", a->name, &sus))
+		why = arena_printf(scratch, "suspended by " STR_FMT ": " STR_FMT, STR_ARG(sus.by),
+				   STR_ARG(sus.reason))
+			      .p;
+	app_set_state(a, APP_SUSPENDED, "suspended", why, NULL);
+}
+
 void app_set_state(struct app_run *a, enum app_state st, const char *reason, const char *message,
 		   const char *release)
 {

@@ -1015,7 +1015,7 @@ static enum step_answer step_apply(struct run *r)
 	if (r->started_step)
 		return WAIT;
 	if (a->suspended) {
-		app_set_state(a, APP_SUSPENDED, NULL, NULL, NULL);
+		app_set_suspended(a);
 		a->run = NULL;
 		run_free(r);
 		sync_changed(s);

@@ -206,6 +206,13 @@ void show_source(struct sync *s, struct buf *b, const struct source_run *r, bool
 		show_bool(b, "untrusted", true);
 	}
 	if (held) {
+		const char *commands[2] = {arena_printf(a, "leeboard resume source/%s", r->name).p,
+					   NULL};
+
+		if (!strcmp(state, "Suspended")) {
+			show_str(b, "message", sus.reason);
+			needs(b, STR("is suspended"), commands);
+		}
 		show_str(b, "by", sus.by);
 		show_time(b, "until", sus.until);
 	}
@@ -291,8 +298,9 @@ static void app_needs(struct buf *b, struct arena *a, const struct app_run *r,
 	case APP_PROGRESSING:
 		if (!c->drift_objects || r->doc->drift_mode == DRIFT_HEAL)
 			return;
-		message = arena_printf(a, "%zu objects drifted and nobody heals them",
-				       c->drift_objects);
+		message = arena_printf(a, "%zu object%s drifted and nobody heals %s",
+				       c->drift_objects, c->drift_objects == 1 ? "" : "s",
+				       c->drift_objects == 1 ? "it" : "them");
 		commands[0] = arena_printf(a, "leeboard drift %s", r->name).p;
 		commands[1] = arena_printf(a, "leeboard drift %s --heal", r->name).p;
 		break;
@@ -342,7 +350,10 @@ void show_app(struct sync *s, struct buf *b, const struct app_run *r, bool whole
 	show_text(b, "source", r->source ? r->source->name : NULL);
 	show_text(b, "state", app_state_name(r->suspended && !r->run ? APP_SUSPENDED : r->state));
 	show_text(b, "reason", r->reason);
-	show_text(b, "message", r->message);
+	if (held && !r->message)
+		show_str(b, "message", sus.reason);
+	else
+		show_text(b, "message", r->message);
 	if (r->state == APP_WAITING)
 		show_text(b, "plan", r->plan_id);
 	show_text(b, "revision",

@@ -331,6 +331,28 @@ static str refusal(struct arena *a, const struct source_try *t, str reason, str 
 			    STR_ARG(reason));
 }
 
+static struct err *store_commits_of(struct source_run *r, const struct source_try *t, msec now,
+				    bool accepted)
+{
+	for (size_t i = 0; i < t->commits.n; i++) {
+		const struct told_commit *c = &t->commits.p[i];
+		struct store_commit row = {.source = str_from(r->name),
+					   .oid = c->oid,
+					   .subject = c->subject,
+					   .author_name = c->author,
+					   .author_email = c->email,
+					   .committed = c->committed,
+					   .signer = c->signer,
+					   .key = c->key,
+					   .verdict = c->verdict,
+					   .first_seen = now,
+					   .accepted = accepted ? now : 0};
+
+		TRY(store_commit_put(r->s->store, &row));
+	}
+	return NULL;
+}
+
 static void refused(struct source_run *r, struct source_try *t, str reason, str bad)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
@@ -365,7 +387,9 @@ static void refused(struct source_run *r, struct source_try *t, str reason, str 
 
 		tell(r->s, &over);
 	}
-	e = put_trust(r, &now);
+	e = store_commits_of(r, t, now.offered_at, false);
+	if (!e)
+		e = put_trust(r, &now);
 	if (e) {
 		fail_try(r, e);
 		return;
@@ -390,27 +414,6 @@ static void refused(struct source_run *r, struct source_try *t, str reason, str 
 }
 
 /* ------------------------------------------------------------------ accepted */
-
-static struct err *store_commits_of(struct source_run *r, const struct source_try *t, msec now)
-{
-	for (size_t i = 0; i < t->commits.n; i++) {
-		const struct told_commit *c = &t->commits.p[i];
-		struct store_commit row = {.source = str_from(r->name),
-					   .oid = c->oid,
-					   .subject = c->subject,
-					   .author_name = c->author,
-					   .author_email = c->email,
-					   .committed = c->committed,
-					   .signer = c->signer,
-					   .key = c->key,
-					   .verdict = c->verdict,
-					   .first_seen = now,
-					   .accepted = now};
-
-		TRY(store_commit_put(r->s->store, &row));
-	}
-	return NULL;
-}
 
 static void released(struct source_run *r, str message)
 {
@@ -482,7 +485,7 @@ static void accepted(struct source_run *r, struct source_try *t)
 	next.seen_at = now;
 	next.offered_oid = next.refused_reason = next.refused_message = STR_NONE;
 	next.offered_at = 0;
-	e = store_commits_of(r, t, now);
+	e = store_commits_of(r, t, now, true);
 	if (!e)
 		e = put_trust(r, &next);
 	if (e) {

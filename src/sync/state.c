@@ -181,7 +181,7 @@ void suspensions_look(struct sync *s)
 		if (now) {
 			if (a->run)
 				run_drop(a->run, STORE_SUPERSEDED);
-			app_set_state(a, APP_SUSPENDED, NULL, NULL, NULL);
+			app_set_suspended(a);
 		} else {
 			app_set_state(a, APP_PROGRESSING, NULL, NULL, NULL);
 			app_sync(a, "push", false, NULL);

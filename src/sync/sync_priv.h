@@ -228,6 +228,7 @@ void app_sync(struct app_run *a, const char *by, bool force, struct rollout *ro)
 void app_moved(struct app_run *a, str rev);
 void app_set_state(struct app_run *a, enum app_state st, const char *reason, const char *message,
 		   const char *release);
+void app_set_suspended(struct app_run *a); /* with who and why */
 void app_rest(struct app_run *a, bool failed); /* sets the timer of the next pass */
 const char *app_state_name(enum app_state st);
 void app_live_drift(void *arg, struct live_app *la, const struct live_drift *d);

@@ -94,8 +94,11 @@ def test_a_rendering_that_fails_tells_its_places_and_what_it_read(repo, render):
 
 def test_a_path_that_is_not_in_the_commit_is_named(repo, render):
     tip = repo.commit({'a/b': 'c'})
-    assert render(tip, 'nope').error() == ('PathMissing', "path 'nope' is not in %s" % tip[:7])
+    assert render(tip, 'nope').error() == ('PathMissing', "path 'nope' is not in %s (it has: a)" % tip[:7])
+    assert render(tip, 'a/nope').error() == ('PathMissing', "path 'a/nope' is not in %s" % tip[:7])
     assert render(tip, 'a/b').error() == ('PathMissing', "path 'a/b' is a file in %s" % tip[:7])
+    tip = repo.commit({'apps/db/x': '', 'apps/web/x': ''})
+    assert render(tip, 'apps/wbe').error() == ('PathMissing', "path 'apps/wbe' is not in %s (it has: apps/db, apps/web)" % tip[:7])
 
 
 def test_what_an_app_says_is_laid_over(repo, render):
