@@ -155,6 +155,7 @@ def test_a_signed_webhook_is_a_hint_to_poll(daemon, make_repo, live, git_http, t
     d = daemon([document('Daemon', 'test', http={'listen': '127.0.0.1:0'}),
                 source(git_http.url(repo), interval='0s', webhook={'type': kind, 'secret': {'file': str(hook)}}), app(live.path)])
     port = listening(d)
+    d.until(lambda: d.request('GET', '/readyz')[0] == 200, 'the source was tried once')
     head = repo.commit({'web.yaml': WEB})
     body = json.dumps({'ref': 'refs/heads/main', 'after': head}).encode()
     polls = len(git_http.polls())
