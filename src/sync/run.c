@@ -593,12 +593,16 @@ static enum step_answer step_look(struct run *r)
 		return WAIT;
 	r->started_step = true;
 	if (r->new->rev[0] && r->from[0]) {
-		str key = arena_printf(scratch, "%s/" STR_FMT, r->app->name,
-				       STR_ARG(hash_hex(scratch, r->new->tree)));
-		str v;
+		str tree = hash_hex(scratch, r->new->tree);
+		str key = arena_printf(scratch, "%s/" STR_FMT, r->app->name, STR_ARG(tree));
+		str v, last = STR_NONE;
 		struct err *e = store_get(s->store, scratch, STR("tree"), key, &v);
 
-		r->returning = !e && v.p;
+		if (!e)
+			e = store_get(s->store, scratch, STR("tree"), str_from(r->app->name),
+				      &last);
+		/* The tree that was applied last is no return: a restart, or drift. */
+		r->returning = !e && v.p && !str_eq(last, tree);
 		err_free(e);
 	}
 	r->timer = timer_start(s->loop, 0, start_look, r);
@@ -1197,14 +1201,16 @@ static void finish(struct run *r)
 
 	if (r->apply) {
 		CLEANUP(arena) struct arena *scratch = arena_new();
-		str tree = arena_printf(scratch, "%s/" STR_FMT, a->name,
-					STR_ARG(hash_hex(scratch, r->new->tree)));
+		str hex = hash_hex(scratch, r->new->tree);
+		str tree = arena_printf(scratch, "%s/" STR_FMT, a->name, STR_ARG(hex));
 
 		c = apply_count(r->apply);
 		if (c.created || c.changed || c.deleted)
 			tell_finished(r, &c);
-		if (!waits)
+		if (!waits) {
 			err_free(store_put(s->store, STR("tree"), tree, str_from(r->rev)));
+			err_free(store_put(s->store, STR("tree"), str_from(a->name), hex));
+		}
 		metric_add(s->metrics, METRIC_SYNCS, 1, LABELS(a->name, "healthy"));
 		metric_observe(s->metrics, METRIC_SYNC_SECONDS,
 			       (double)(clock_now(s->loop) - r->started_mono) / 1000,
