@@ -239,7 +239,8 @@ def bench_dir(o, folder):
                 path = live.file(name)
             with open(path, encoding='utf-8') as f:
                 text = f.read()
-            lines = [line if not line.strip().startswith('n:') else line.split('n:')[0] + 'n: edit %d' % n for line in text.splitlines()]
+            lines = ['  "n": edit %d' % n if line.startswith('  "n":') else line for line in text.splitlines()]
+            assert lines != text.splitlines(), text
             begin = time.monotonic()
             live.write(path, '\n'.join(lines) + '\n')
             told = r.wait_event('drift.found')
