@@ -112,17 +112,20 @@ def floor(o, cluster, kube, folder):
     """A bare loop of server-side applies of the same objects into a namespace of its own."""
     path = os.path.join(folder, 'floor')
     subprocess.run(['go', '-C', os.path.join(TOP, 'tests', 'bench', 'floor'), 'build', '-o', path, '.'], check=True)
-    namespaced(kube, 'floor')
     lines = ''
     for i in range(o.apps):
         for obj in objects(i, o.replicas):
             obj['metadata']['namespace'] = 'floor'
             lines += '%s\t%s\n' % (kube.path_of(obj), json.dumps(obj))
     argv = [path, '-server', cluster.url, '-ca', cluster.ca, '-cert', cluster.user_file('leeboard', 'crt'), '-key', cluster.user_file('leeboard', 'key')]
-    out = subprocess.run(argv, input=lines, stdout=subprocess.PIPE, text=True, check=True).stdout
-    kube.delete('Namespace', 'floor')
-    kube.wait_gone('Namespace', 'floor', timeout=180)
-    return json.loads(out)
+    best = None
+    for _ in range(2):      # a server that has just started is slower
+        namespaced(kube, 'floor')
+        out = json.loads(subprocess.run(argv, input=lines, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        kube.delete('Namespace', 'floor')
+        kube.wait_gone('Namespace', 'floor', timeout=180)
+        best = out if not best or out['seconds'] < best['seconds'] else best
+    return best
 
 
 def bench_sync(o, folder, cluster, kube):
@@ -154,6 +157,8 @@ def bench_sync(o, folder, cluster, kube):
         say('  ratio to the bare loop', took / bare['seconds'], 'x')
         say('  ratio to Flux (33 s, 3,000 requests, 9.2 s CPU)', FLUX['first sync'] / took, 'x')
 
+        say('controller, peak RSS of the first sync', d.memory()[0] / 1024, 'MB')
+
         mark, cpu, begin = cluster.mark(), d.cpu(), time.monotonic()
         d.post('apps/web/sync', timeout=120, wait=True, force_compare=True)
         spent = [b - a for a, b in zip(cpu, d.cpu())]
@@ -183,7 +188,7 @@ def bench_sync(o, folder, cluster, kube):
         say('one changed object, push to healthy, 1 s polls', statistics.median(times), 's', 'p99 %.2f s, %s write each' % (quantile(times, 0.99), statistics.mean(writes)))
         say('  ratio to Flux (34 s at 10 s polls, 2,000 requests)', FLUX['push to applied'] / statistics.median(times), 'x')
         peak, now = d.memory()
-        say('controller, peak RSS', peak / 1024, 'MB', 'now %.1f MB' % (now / 1024))
+        say('controller, peak RSS of all this', peak / 1024, 'MB', 'now %.1f MB' % (now / 1024))
         say('largest worker, peak RSS', workers.close() / 1024, 'MB')
         say('  ratio to Flux (168 + 146 MB)', FLUX['RSS'] / (peak / 1024), 'x')
         bench_kube_drift(o, folder, d, docs, kube)

@@ -171,12 +171,11 @@ def test_over_ssh_only_with_its_key_and_host(daemon, make_repo, live, git_ssh, g
     d.until(lambda: live.get('Deployment/web')['spec']['replicas'] == 3, 'changed')
 
 
-def test_a_commit_that_touches_one_app_of_200_renders_one(daemon, make_repo, tmp_path):
+def test_a_commit_that_touches_one_app_of_200_renders_one(daemon, make_repo, live):
     repo = make_repo()
     n = 200
     repo.commit({'apps/a%03d/cm.yaml' % i: manifest(config('a%03d' % i)) for i in range(n)})
-    apps = [app(tmp_path / 'live' / ('a%03d' % i), name='a%03d' % i, path='apps/a%03d' % i) for i in range(n)]
-    (tmp_path / 'live').mkdir()
+    apps = [app(live.path, name='a%03d' % i, path='apps/a%03d' % i) for i in range(n)]
     d = daemon([source(repo.bare), *apps], release=True)
     d.wait(repo.head, timeout=120)
     assert d.metric('leeboard_renders_total') == n
@@ -187,7 +186,7 @@ def test_a_commit_that_touches_one_app_of_200_renders_one(daemon, make_repo, tmp
     # one that no App reads: none
     d.wait(repo.commit({'README.md': 'x'}))
     assert d.metric('leeboard_renders_total') == n + 1
-    assert Folder(tmp_path / 'live' / 'a077').get('ConfigMap/a077')['data'] == {'a': '2'}
+    assert live.get('ConfigMap/a077')['data'] == {'a': '2'}
 
 
 def test_an_app_waits_for_what_it_depends_on(daemon, make_repo, tmp_path):
