@@ -807,6 +807,14 @@ static void on_fetch_done(void *arg, struct err *e)
 	struct source_run *r = t->r;
 
 	t->job = NULL;
+	if ((t->failed || e) && t->fetch_only && r->moved) {
+		/* The remote has it no more, or does not give it: the tip is judged without, and
+		 * held. */
+		r->fetch_accepted = false;
+		err_free(e);
+		end_try(r);
+		return;
+	}
 	if (t->failed) {
 		/* What the worker said is nearer the cause than that it failed. */
 		err_free(e);
@@ -988,6 +996,14 @@ void source_tip(struct source_run *r, str oid, str ref)
 	if (str_eq(oid, r->trust.offered_oid) && hash_eq(&digest, &r->refused_digest) &&
 	    !is_allowed(&r->trust, oid)) {
 		settled(r); /* held already, for reasons that still stand */
+		return;
+	}
+	if (r->fetch_accepted) {
+		/* What this tip is to the accepted commit can only be told when we have that one.
+		 */
+		try_new(r, r->trust.accepted_oid, r->trust.ref)->fetch_only = true;
+		r->moved = true;
+		fetch(r->attempt);
 		return;
 	}
 	try_new(r, oid, ref);

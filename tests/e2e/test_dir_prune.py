@@ -53,7 +53,8 @@ def test_more_than_the_limit_waits_for_exactly_the_plan_that_was_shown(daemon, m
     d.until(lambda: d.get('plan/web')['counts']['delete'] == 13 and d.app().get('plan', '').startswith(d.get('plan/web')['id']), 'a newer plan')
     with pytest.raises(Failed) as e:
         d.post('apps/web/approve', plan=plan['id'])
-    assert e.value.status == 409 and 'is %s now' % d.app()['plan'][:12] in e.value.text and len(live.names()) == 17
+    assert e.value.status == 409 and e.value.codes == ['plan-changed'] and len(live.names()) == 17
+    assert 'is %s now' % d.app()['plan'][:12] in e.value.text
     now = d.get('plan/web')['id']
     said = d.cli('approve', 'web', '--plan', now[:12], '--yes', '--reason', 'the old importer')
     assert said.exit == 0, said
@@ -65,7 +66,7 @@ def test_more_than_the_limit_waits_for_exactly_the_plan_that_was_shown(daemon, m
     assert r.names().count('sync.waiting') - r.names().count('sync.released') == 0
     with pytest.raises(Failed) as e:
         d.post('apps/web/approve', plan=now)
-    assert e.value.status == 409
+    assert e.value.status == 409 and e.value.codes == ['not-waiting']
 
 
 def test_a_share_of_the_app_above_the_limit_waits_from_the_fourth_deletion_on(daemon, make_repo, live):

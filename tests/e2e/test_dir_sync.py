@@ -257,7 +257,8 @@ def test_a_lost_state_directory_orphans_nothing_prunes_nothing_and_writes_nothin
     shutil.rmtree(d.state)
     repo.reset('HEAD~1')
     d.start()
-    assert d.event('source.refused')['data']['offered'] == repo.head
+    told = d.event('source.refused')['data']
+    assert (told['offered'], told['reason']) == (repo.head, 'Rewound')
     assert live.names() == ['ConfigMap/mine', 'ConfigMap/settings', 'Deployment/web']
 
 
