@@ -43,8 +43,8 @@ static void set(struct arena *a, struct res *r, str key, str value)
 	const struct node *meta = node_get(r->root, STR("metadata"));
 	const struct node *annotations = res_annotations(r->root);
 
-	/* kustomize sets all annotations anew, by their texts: none is one with another field's
-	 * any more. */
+	/* kustomize sets all annotations anew, as strings: none is one with another field's any
+	 * more. */
 	for (uint32_t i = 0; annotations && i < annotations->n; i++) {
 		const struct node *v = annotations->pairs[i].value;
 
@@ -54,7 +54,7 @@ static void set(struct arena *a, struct res *r, str key, str value)
 			continue;
 		annotations =
 			node_set(a, annotations, annotations->pairs[i].key,
-				 node_with_by(a, res_untyped(a, v), v->by ? v->by : v));
+				 node_with_by(a, node_new_str(a, v->text), v->by ? v->by : v));
 	}
 	annotations = node_set(a, annotations, key, node_new_str(a, value));
 	meta = node_set(a, node_is(meta, NODE_MAP) ? meta : NULL, STR("annotations"), annotations);

@@ -48,8 +48,6 @@ struct res_id res_id_at(const struct res *r, size_t i);
  * strategic merge of its object makes it the string that it was. */
 bool res_is_untyped(const struct node *n);
 const struct node *res_plain(struct arena *a, str s);
-/* The same scalar, of no declared type. */
-const struct node *res_untyped(struct arena *a, const struct node *n);
 /* Paths of fields: cut at '.', but not at "\\." and not inside "[...]"; "[a.b]" is one map key,
  * "[k=v]" an element by its field, a number one by its place. */
 void res_path_split(struct arena *a, str path, struct res_strs *ret);

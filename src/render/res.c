@@ -168,13 +168,6 @@ bool res_is_untyped(const struct node *n)
 	       n->kind != NODE_LIST;
 }
 
-const struct node *res_untyped(struct arena *a, const struct node *n)
-{
-	bool text = n->kind == NODE_STRING;
-
-	return node_new_scalar(a, (enum node_kind)n->kind, text ? NODE_PLAIN : UNTYPED, n->text);
-}
-
 const struct node *res_plain(struct arena *a, str s)
 {
 	struct text *t = ARENA_NEW(a, struct text);

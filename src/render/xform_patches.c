@@ -236,8 +236,6 @@ static struct err *round_numbers(struct arena *a, const struct node *n, unsigned
 		return err_at(ERR_LIMIT, n->at, "values nest deeper than %d", 2 * NODE_MAX_DEPTH);
 	if (n->kind == NODE_INT || n->kind == NODE_FLOAT)
 		*ret = as_double(a, n);
-	if (n->kind == NODE_NULL && res_is_untyped(n))
-		*ret = node_with_by(a, node_null(a), n->by);
 	for (uint32_t i = 0; (n->kind == NODE_MAP || n->kind == NODE_LIST) && i < n->n; i++) {
 		bool map = n->kind == NODE_MAP;
 		const struct node *old = map ? n->pairs[i].value : n->items[i], *new;
