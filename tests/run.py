@@ -61,10 +61,35 @@ def counted(name, status):
     return passed, bad or int(bool(status)), skipped
 
 
+PYTEST = ['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider']
+
+
 def pytest(folder, env=None, limit=LIMIT):
     with tempfile.NamedTemporaryFile(suffix='.xml') as f:
-        status, out = run(['/usr/bin/python3', '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', '--junitxml', f.name, folder], limit, env)
+        status, out = run(PYTEST + ['--junitxml', f.name, folder], limit, env)
         return *counted(f.name, status), out
+
+
+FEW = 4     # stories that may fail and get a second try
+
+
+def stories(argv, folder, paths, name, env):
+    """End-to-end stories have time limits, and a machine that somebody else uses misses one now and then: few that fail are run once more,
+    alone. One that passes only then is named in the output, so that nobody takes it for a sound one."""
+    status, out = run(argv + ['--junitxml', name] + paths, E2E_LIMIT, env)
+    passed, failed, skipped = counted(name, status)
+    try:
+        bad = ['%s/%s.py::%s' % (folder, c.get('classname').split('.')[-1], c.get('name')) for c in ET.parse(name).iter('testcase')
+               if c.find('failure') is not None or c.find('error') is not None]
+    except (OSError, ET.ParseError):
+        bad = []
+    if not 0 < len(bad) <= FEW:
+        return passed, failed, skipped, out
+    status, second = run(argv + bad, E2E_LIMIT, env)
+    print('second try of %s: %s' % (' '.join(bad), 'passed' if not status else 'failed again'), flush=True)
+    if status:
+        return passed, failed, skipped, out + second
+    return passed + failed, 0, skipped, out
 
 
 def end_to_end(folder):
@@ -78,7 +103,8 @@ def end_to_end(folder):
             return 0, 1, 0, './dev binary %s failed:\n%s' % (name, out)
         else:
             env['LEEBOARD_' + name.upper()] = out.splitlines()[-1]
-    passed, failed, skipped, out = pytest(folder, env, E2E_LIMIT)
+    with tempfile.NamedTemporaryFile(suffix='.xml') as f:
+        passed, failed, skipped, out = stories(PYTEST, folder, [folder], f.name, env)
     return passed, failed, skipped, said + out
 
 
@@ -97,12 +123,11 @@ def unprivileged():
         for folder, _, files in os.walk(top):
             for path in [folder] + [os.path.join(folder, f) for f in files]:
                 os.chown(path, user.pw_uid, user.pw_gid)
-        name = os.path.join(top, 'result.xml')
-        argv = ['setpriv', '--reuid', str(user.pw_uid), '--regid', str(user.pw_gid), '--clear-groups', '/usr/bin/python3', '-m', 'pytest', '-q', '-rs',
-                '-p', 'no:cacheprovider', '--basetemp', os.path.join(top, 'tmp'), '--junitxml', name] + sorted(
-                    glob.glob(os.path.join(top, 'tests', 'e2e', 'test_dir_*.py')))
-        status, out = run(argv, E2E_LIMIT, {'HOME': top, 'TMPDIR': '/tmp'})
-        return *counted(name, status), out
+        argv = ['setpriv', '--reuid', str(user.pw_uid), '--regid', str(user.pw_gid), '--clear-groups'] + PYTEST + [
+            '--basetemp', os.path.join(top, 'tmp')]
+        folder = os.path.join(top, 'tests', 'e2e')
+        return stories(argv, folder, sorted(glob.glob(os.path.join(folder, 'test_dir_*.py'))), os.path.join(top, 'result.xml'),
+                       {'HOME': top, 'TMPDIR': '/tmp'})
 
 
 def valgrind(path):
