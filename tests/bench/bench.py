@@ -132,7 +132,7 @@ def bench_sync(o, folder, cluster, kube):
     bare = floor(o, cluster, kube, folder)
     say('%d server-side applies, bare HTTP/2 loop' % bare['requests'], bare['seconds'], 's', '%.2f s CPU' % bare['cpu'])
     namespaced(kube, 'bench')
-    root = os.path.join(folder, 'git')
+    root = os.path.join(folder, 'git-sync')
     os.mkdir(root)
     repo, server = Repo(root), HttpServer(root)
     repo.commit({'README.md': 'bench\n'})
