@@ -268,8 +268,6 @@ struct run {
 	char by[64];
 	bool force;              /* compare everything */
 	bool dry;                /* plan only: for people */
-	bool rerender;
-	bool second;             /* the part that need not wait went out: plan the rest */
 	msec started, started_mono;
 
 	struct rendering *new;   /* what is planned: rendered anew, or the App's */
@@ -283,12 +281,10 @@ struct run {
 	size_t sights_n, sights_cap;
 	uint32_t *sight_index;
 	size_t sight_index_cap;
-	struct plan_asks asks;   /* of the round under way */
 	unsigned rounds;
 	const struct plan *plan;
 	bool *was_drifted;       /* by step: its drift was open when the plan was made */
 	bool planned;            /* told to the rollout */
-	bool approved;           /* deletions may go */
 	struct apply *apply;
 	bool ok; /* apply ended; first: the first cause */
 	const struct apply_step *first;

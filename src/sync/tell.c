@@ -34,16 +34,6 @@ static void to_listeners(struct sync *s, uint64_t number, str name, str json)
 		s->listeners.p[i]->fn(s->listeners.p[i]->arg, number, name, json);
 }
 
-/* Notes of an App come along as pairs. */
-static void add_notes(struct arena *a, struct event *e, const struct node *notes)
-{
-	(void)a;
-	if (!notes)
-		return;
-	e->notes = notes->pairs;
-	e->notes_n = notes->n;
-}
-
 void tell(struct sync *s, const struct tell *t)
 {
 	CLEANUP(arena) struct arena *a = arena_new();
@@ -74,7 +64,10 @@ void tell(struct sync *s, const struct tell *t)
 
 	if (t->object)
 		e.object = *t->object;
-	add_notes(a, &e, t->notes);
+	if (t->notes) { /* of the App: they come along as pairs */
+		e.notes = t->notes->pairs;
+		e.notes_n = t->notes->n;
+	}
 	err = notify_send(s->notify, a, &e, &verdict);
 	if (err) {
 		CLEANUP(buf) struct buf line = BUF_INIT;
